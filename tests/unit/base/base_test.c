@@ -1,0 +1,205 @@
+/* The small parts of user/base: numbers, ids, addresses, timers, settings. */
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/crc32c.h"
+#include "base/hmac.h"
+#include "base/mem.h"
+#include "base/settings.h"
+#include "base/timer_heap.h"
+#include "base/uuid.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static void numbers_survive_the_wire(void **state)
+{
+	static const int64_t values[] = {0, 1, -1, 63, 64, -64, -65, INT32_MAX, INT64_MAX, INT64_MIN};
+	struct buffer b = {0};
+	struct reader r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		buffer_put_i64(&b, values[i]);
+		buffer_put_varint(&b, values[i]);
+		buffer_put_uvarint(&b, (uint64_t)values[i]);
+	}
+	r = reader_of(b.data, b.size);
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		assert_int_equal(reader_i64(&r), values[i]);
+		assert_int_equal(reader_varlong(&r), values[i]);
+		assert_int_equal((int64_t)reader_uvarlong(&r), values[i]);
+	}
+	assert_false(r.failed);
+	assert_int_equal(reader_left(&r), 0);
+	assert_int_equal(reader_i8(&r), 0);
+	assert_true(r.failed);
+	buffer_done(&b);
+}
+
+static void a_varint_of_more_than_32_bits_fails(void **state)
+{
+	static const uint8_t too_wide[] = {0xff, 0xff, 0xff, 0xff, 0x1f};
+	static const uint8_t endless[] = {0x80, 0x80, 0x80, 0x80, 0x80, 0x00};
+	struct reader r = reader_of(too_wide, sizeof(too_wide));
+
+	(void)state;
+	reader_uvarint(&r);
+	assert_true(r.failed);
+	r = reader_of(endless, sizeof(endless));
+	reader_uvarint(&r);
+	assert_true(r.failed);
+}
+
+static void crc32c_is_castagnoli(void **state)
+{
+	(void)state;
+	assert_int_equal(crc32c(0, "123456789", 9), 0xe3069283);
+	assert_int_equal(crc32c(crc32c(0, "1234", 4), "56789", 5), 0xe3069283);
+}
+
+static void hmac_matches_rfc_4231(void **state)
+{
+	static const uint8_t start[] = {0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e};
+	uint8_t tag[HMAC_BYTES];
+
+	(void)state;
+	hmac_sha256("Jefe", 4, "what do ya want for nothing?", 28, tag);
+	assert_memory_equal(tag, start, sizeof(start));
+}
+
+static void an_arena_says_no_past_its_limit(void **state)
+{
+	struct arena a;
+	uint8_t *bytes;
+
+	(void)state;
+	arena_init(&a, 10000);
+	bytes = arena_alloc(&a, 9000);
+	assert_non_null(bytes);
+	assert_int_equal(bytes[8999], 0);
+	assert_null(arena_alloc(&a, 2000));
+	assert_null(arena_array(&a, SIZE_MAX / 2, 16));
+	arena_reset(&a);
+	assert_non_null(arena_alloc(&a, 2000));
+	arena_done(&a);
+}
+
+static void ids_have_kafkas_text_form(void **state)
+{
+	char text[UUID_TEXT_BYTES];
+	struct uuid id, again;
+
+	(void)state;
+	memset(id.bytes, 0xfb, sizeof(id.bytes));
+	assert_string_equal(uuid_format(id, text), "-_v7-_v7-_v7-_v7-_v7-w");
+	assert_int_equal(uuid_parse(text, &again), 0);
+	assert_true(uuid_equal(id, again));
+	assert_int_equal(uuid_parse("short", &again), -EINVAL);
+	assert_int_equal(uuid_parse("-_v7-_v7-_v7-_v7-_v7-!", &again), -EINVAL);
+}
+
+static void addresses_parse_and_print(void **state)
+{
+	char text[NET_ADDRESS_TEXT_BYTES];
+	struct net_address a;
+
+	(void)state;
+	assert_int_equal(net_address_parse("10.77.0.1:9092", &a), 0);
+	assert_true(net_address_is_ipv4(&a));
+	assert_string_equal(net_address_format(&a, text), "10.77.0.1:9092");
+	assert_int_equal(net_address_parse("[fd00::1]:1", &a), 0);
+	assert_string_equal(net_address_format(&a, text), "[fd00::1]:1");
+	assert_int_equal(net_address_parse("10.77.0.1", &a), -EINVAL);
+	assert_int_equal(net_address_parse("10.77.0.1:", &a), -EINVAL);
+	assert_int_equal(net_address_parse("10.77.0.1:65536", &a), -EINVAL);
+	assert_int_equal(net_address_parse("a name:80", &a), -EINVAL);
+}
+
+static void timers_leave_the_heap_in_order(void **state)
+{
+	static const uint64_t deadlines[] = {5, 3, 9, 1, 7, 3, 8, 2};
+	struct env_timer timers[8] = {0};
+	struct timer_heap heap = {0};
+	uint64_t last = 0;
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++)
+		timer_heap_start(&heap, &timers[i], deadlines[i]);
+	timer_heap_stop(&heap, &timers[3]);
+	timer_heap_start(&heap, &timers[2], 4);
+	assert_null(timer_heap_take_due(&heap, 1));
+	for (size_t i = 0; i < 7; i++) {
+		struct env_timer *t = timer_heap_take_due(&heap, 100);
+
+		assert_non_null(t);
+		assert_true(t->deadline_us >= last);
+		assert_false(env_timer_is_running(t));
+		last = t->deadline_us;
+	}
+	assert_null(timer_heap_first(&heap));
+	timer_heap_done(&heap);
+}
+
+struct sample {
+	int64_t count;
+	bool on;
+	char *name;
+	int mode;
+};
+
+static const char *const modes[] = {"ack", "async", NULL};
+static const struct setting sample_settings[] = {
+	{"count", SETTING_INT, offsetof(struct sample, count), "3", 1, 10, NULL, ""},
+	{"on", SETTING_BOOL, offsetof(struct sample, on), "true", 0, 0, NULL, ""},
+	{"name", SETTING_TEXT, offsetof(struct sample, name), NULL, 0, 0, NULL, ""},
+	{"mode", SETTING_CHOICE, offsetof(struct sample, mode), "ack", 0, 0, modes, ""},
+	{"old", SETTING_IGNORED, 0, NULL, 0, 0, NULL, ""},
+};
+
+static void note_warning(void *context, const char *sentence)
+{
+	(void)sentence;
+	++*(int *)context;
+}
+
+static void settings_name_the_line_that_is_wrong(void **state)
+{
+	int warnings = 0;
+	struct settings_table table = {sample_settings, 5, note_warning, &warnings};
+	char error[SETTINGS_ERROR_BYTES];
+	struct sample s;
+
+	(void)state;
+	settings_init(&table, &s);
+	assert_int_equal(s.count, 3);
+	assert_int_equal(settings_parse(&table, &s, "f", "# c\n\n count = 7 \nmode=async\nold=1\n", error), 0);
+	assert_int_equal(s.count, 7);
+	assert_int_equal(s.mode, 1);
+	assert_int_equal(warnings, 1);
+	assert_int_equal(settings_parse(&table, &s, "f", "on=true\ncount=11\n", error), -EINVAL);
+	assert_string_equal(error, "f:2: count=11: must be a whole number from 1 to 10");
+	assert_int_equal(settings_parse(&table, &s, "f", "mode=x", error), -EINVAL);
+	assert_string_equal(error, "f:1: mode=x: must be one of ack async");
+	assert_int_equal(settings_set_pair(&table, &s, "--set", "nonsense=1", error), -EINVAL);
+	assert_string_equal(error, "--set: unknown setting nonsense");
+	settings_done(&table, &s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_survive_the_wire),
+		cmocka_unit_test(a_varint_of_more_than_32_bits_fails),
+		cmocka_unit_test(crc32c_is_castagnoli),
+		cmocka_unit_test(hmac_matches_rfc_4231),
+		cmocka_unit_test(an_arena_says_no_past_its_limit),
+		cmocka_unit_test(ids_have_kafkas_text_form),
+		cmocka_unit_test(addresses_parse_and_print),
+		cmocka_unit_test(timers_leave_the_heap_in_order),
+		cmocka_unit_test(settings_name_the_line_that_is_wrong),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
