@@ -1,0 +1,160 @@
+/* One partition's log: segments, offset index, leader epoch cache, producer state, durability.
+ *
+ * A log belongs to one loop (a shard, or the control thread for the metadata log); every function
+ * is called there. Offsets count records (what clients see) and are named *_offset; positions
+ * count bytes in a segment file and are named *_position.
+ *
+ *     append --> log end offset (LEO) --flush--> durable offset --(lazily)--> recovery point
+ *
+ *     log start <= durable <= LEO,  recovery point <= durable
+ *
+ * Files, in Kafka's own layout (DESIGN section 6), in the partition's folder:
+ *     00000000000000000000.log        record batches         20 digits: the base offset
+ *     00000000000000000000.index      sparse offset -> position, derivable
+ *     leader-epoch-checkpoint         epochs and their start offsets, derivable (R48a)
+ *     00000000000000000042.snapshot   producer state before offset 42, with a CRC
+ *     recovery-point                  two slots with CRCs, written in turn (R45)
+ *     partition.metadata              topic id
+ *     <offset>.cut                    what recovery cut off (R45), kept for people
+ */
+#pragma once
+
+#include "base/env.h"
+#include "base/uuid.h"
+#include "wire/batch.h"
+
+struct plog;
+
+struct plog_options {
+	int64_t segment_bytes;          /* roll when the next append would pass it */
+	int32_t index_interval_bytes;   /* at most one index entry for so many bytes */
+	int64_t producer_expiry_ms;     /* producer ids unused for longer are forgotten */
+};
+
+/* What opening found; the broker reports it (R38, R45, R48). */
+struct plog_opening {
+	bool created;       /* there was no log (or it belonged to another topic id: set aside) */
+	bool cut;           /* bytes at or above the recovery point were bad and are cut off */
+	int64_t cut_bytes;
+	bool corrupt;       /* R48: a bad batch below the recovery point, or a hole. The log is open
+			     * for plog_read() below corrupt_offset only; appends give -EROFS until
+			     * plog_accept_loss() or plog_reset() */
+	int64_t corrupt_offset;
+};
+
+/* Opens, creating when missing, the log in `folder`. `clean`: the last run ended by a clean
+ * shutdown (R38), so nothing is scanned; otherwise every segment from the recovery point on is
+ * checked by CRC, what is kept is fsynced, and the epoch cache and producer state are rebuilt.
+ * WAITS. Returns 0 or -errno. */
+int plog_open(struct env *env, const char *folder, struct uuid topic_id,
+	      const struct plog_options *options, bool clean, struct plog_opening *ret_opening,
+	      struct plog **ret_log);
+
+/* Drops the object; files stay as they are. For a clean shutdown call plog_close_clean() instead,
+ * which flushes (WAITS) and writes snapshot, epochs and recovery point first. NULL is fine. */
+void plog_close(struct plog *log);
+int plog_close_clean(struct plog *log);
+
+/* Removes the folder of a log that is closed: renamed first, then its files. WAITS. */
+int plog_destroy(struct env *env, const char *folder);
+
+/* Called on this loop whenever the durable offset has moved, or (result < 0) when writing or
+ * flushing failed: the log is then offline for good (R46) and every append gives -EROFS. */
+void plog_on_durable(struct plog *log, void (*durable)(void *context, int result), void *context);
+
+int64_t plog_start_offset(const struct plog *log);
+int64_t plog_end_offset(const struct plog *log);
+int64_t plog_durable_offset(const struct plog *log);
+int64_t plog_size_bytes(const struct plog *log);
+struct uuid plog_topic_id(const struct plog *log);
+bool plog_is_offline(const struct plog *log);
+
+/* ---- appending ---- */
+
+struct plog_appended {
+	int64_t base_offset;
+	int64_t last_offset;
+	bool duplicate; /* one of the producer's last five batches, again: nothing was written */
+};
+
+/* Leader: assigns offsets and epoch to one batch that batch_next_produced() accepted, in place at
+ * `bytes` (= batch->bytes, writable), and writes it; LEO moves at once (R47).
+ * Returns 0, or
+ *   -EILSEQ  sequence out of order for this producer
+ *   -ESTALE  producer epoch lower than the one known
+ *   -EROFS   the log is offline (R46) or corrupt (R48)
+ *   -errno   the write failed: the log is offline from now on. */
+int plog_append_as_leader(struct plog *log, uint8_t *bytes, const struct batch *batch,
+			  int32_t leader_epoch, struct plog_appended *ret_appended);
+
+/* Follower (R26): appends the whole batches of a fetched run, each with its own offset and epoch.
+ * A partial batch at the end is ignored. The first base offset must be >= LEO (`exact`: equal, for
+ * mirrored bytes), batches must follow each other, no epoch may exceed leader_epoch, every CRC must
+ * hold; batches before a violation are kept, the rest is not written.
+ * Returns how many records' offsets LEO moved by, or -EBADMSG (nothing fitted or the first bad batch
+ * was met; what came before it is in the log), -EROFS, -errno. */
+int64_t plog_append_as_follower(struct plog *log, const uint8_t *bytes, size_t size, int32_t leader_epoch,
+				bool exact);
+
+/* ---- durability: group commit ---- */
+
+/* Makes everything appended so far durable, some time soon: starts a flush ticket, or, while one
+ * is under way, remembers to start the next when it ends. plog_on_durable's callback reports. New
+ * segments count only after their folder is fsynced too (R48a). */
+void plog_flush(struct plog *log);
+
+/* ---- reading ---- */
+
+struct plog_slice {
+	struct env_file *file; /* the caller's reference; NULL: empty */
+	int64_t position;
+	int32_t size_bytes;
+	int64_t base_offset;   /* of the first batch in it */
+};
+
+/* Finds the batches from the one that holds `offset` on, all below bound_offset (a batch that
+ * holds bound_offset is left out), at most max_bytes (the last batch may be cut short, the first
+ * may not when `whole_first` is set: then the slice is at least that batch). One slice lies in one
+ * segment. Reads cached pages only.
+ * Returns 0 (slice empty when offset >= bound_offset), -ERANGE when offset is below the log start
+ * or above LEO, or -EAGAIN: a page is not in memory; then ret_slice says which piece to
+ * env_read_ahead() before trying again (the caller's reference too). */
+int plog_read(struct plog *log, int64_t offset, int64_t bound_offset, int32_t max_bytes, bool whole_first,
+	      struct plog_slice *ret_slice);
+
+/* The first offset whose batch has max timestamp >= timestamp_ms, below bound_offset, and that
+ * batch's max timestamp; for the metadata of ListOffsets. Returns 1 when found, 0 when not, or
+ * -EAGAIN as plog_read(). */
+int plog_find_timestamp(struct plog *log, int64_t timestamp_ms, int64_t bound_offset,
+			int64_t *ret_offset, int64_t *ret_timestamp_ms, struct plog_slice *ret_cold);
+
+/* ---- leader epochs (R18-R22) ---- */
+
+/* R19: a leader begins its epoch at LEO even when no record follows. No effect when the cache's
+ * last epoch is this one already. */
+void plog_begin_epoch(struct plog *log, int32_t leader_epoch);
+
+/* The epoch of the last entry, -1 when there is none. */
+int32_t plog_last_epoch(const struct plog *log);
+
+/* R20: the largest known epoch <= leader_epoch and where it ends. Unknown: -1 and -1. */
+void plog_epoch_end(const struct plog *log, int32_t leader_epoch, int32_t *ret_epoch, int64_t *ret_end_offset);
+
+/* The epoch of the record at `offset` (LEO: the last epoch), -1 when none. */
+int32_t plog_epoch_of(const struct plog *log, int64_t offset);
+
+/* ---- truncation ---- */
+
+/* Removes every batch that ends at or above offset; epochs (R22: also when offset >= LEO), producer
+ * state, durable offset and recovery point follow. The durable offset is not reported again before
+ * the folder is fsynced when a segment went (R48a). Returns 0 or -errno. */
+int plog_truncate(struct plog *log, int64_t offset);
+
+/* R27: drops everything; the log then starts, and ends, at offset. */
+int plog_reset(struct plog *log, int64_t offset);
+
+/* R17: forgets records below offset (whole segments are removed). The caller has checked HW. */
+int plog_advance_start(struct plog *log, int64_t offset);
+
+/* R48, said by an operator: a corrupt log is cut at its corrupt offset and opened for appends. */
+int plog_accept_loss(struct plog *log, int64_t *ret_dropped_from, int64_t *ret_dropped_to);
