@@ -1,0 +1,121 @@
+/* The controller's decisions: pure functions from an image and an event to one atomic batch of
+ * metadata records. No I/O, no clock: the broker's control thread calls them while it leads the
+ * quorum, with the image that includes its own pending proposals, and proposes what they add.
+ *
+ * Every function returns a kafka_error (KAFKA_NONE: perhaps with no records at all, when there is
+ * nothing to change) and adds nothing to `change` when it fails. */
+#pragma once
+
+#include "meta/image.h"
+#include "wire/errors.h"
+#include "wire/messages.h"
+
+/* Records under construction: become one batch, that is, one atomic change. */
+struct change {
+	struct buffer records; /* the batch, growing */
+	struct batch_builder builder;
+	int32_t count;
+};
+
+void change_begin(struct change *change, int64_t timestamp_ms);
+/* Appends a record of `type` (enum metadata_record_type); record is its struct. */
+void change_add(struct change *change, int16_t type, const void *record);
+/* Seals the batch. Returns its size, 0 when it has no records. */
+size_t change_end(struct change *change);
+void change_done(struct change *change);
+
+struct controller_options {
+	int32_t default_partitions;
+	int32_t default_replication_factor; /* already min(3, brokers) by image when 0 */
+	int32_t min_insync_replicas;        /* 0: 2 from three replicas on, else 1 */
+	bool unclean_elections;
+};
+
+/* ---- the first records (--format), the same on every node byte for byte ---- */
+struct controller_seed {
+	int32_t slot_count;
+	/* addresses[slot * addresses_per_slot + i]; NULL: slots without addresses */
+	const struct image_endpoint *addresses;
+	int32_t addresses_per_slot;
+	const int32_t *brokers; /* the initial voters: the first orders are made of them */
+	int32_t broker_count;
+};
+void controller_seed(const struct controller_seed *seed, struct change *change);
+
+/* ---- brokers ---- */
+
+/* R5, R7, R38, R45 (cut partitions). `old_is_dead`: a dial was answered by another incarnation, or
+ * the request itself comes from another incarnation of the same directory: fencing the old one and
+ * registering the new one is one batch. A new broker id joins the slots' orders (slots.h).
+ * KAFKA_DUPLICATE_BROKER_REGISTRATION while the old incarnation may live. */
+enum kafka_error controller_register(const struct image *image, const struct controller_options *options,
+				     const struct broker_registration_request *request, bool old_is_dead,
+				     struct change *change);
+
+/* R36: takes the broker out of every ISR that it does not form alone, moves its slots to their next
+ * live broker and elects leaders, preferring those. Also when it is fenced already. */
+enum kafka_error controller_fence(const struct image *image, const struct controller_options *options,
+				  int32_t broker_id, struct change *change);
+
+/* Unfences; leaderless partitions and slots without a holder that it can serve get it. */
+enum kafka_error controller_unfence(const struct image *image, const struct controller_options *options,
+				    int32_t broker_id, struct change *change);
+
+/* Controlled shutdown: takes no more leadership, gives away what it has. */
+enum kafka_error controller_begin_shutdown(const struct image *image, const struct controller_options *options,
+					   int32_t broker_id, struct change *change);
+
+/* A heartbeat said something else about bwsteer than the image. */
+enum kafka_error controller_set_steer(const struct image *image, int32_t broker_id, bool has_steer,
+				      struct change *change);
+
+/* ---- partitions ---- */
+
+/* R33, in its order. On KAFKA_NONE *ret_partition_epoch is the epoch after the change. */
+enum kafka_error controller_alter_partition(const struct image *image, const struct controller_options *options,
+					    int32_t broker_id, int64_t broker_epoch, struct uuid topic_id,
+					    int32_t partition, int32_t leader_epoch, int32_t partition_epoch,
+					    const int32_t *isr, const int64_t *isr_broker_epochs,
+					    int32_t isr_count, struct change *change);
+
+/* ---- topics ---- */
+struct controller_topic {
+	struct wire_string name;
+	struct uuid id;               /* random, from the caller */
+	int32_t partitions;           /* -1: the default */
+	int32_t replication_factor;   /* -1: the default */
+	/* By hand: assignment[p * replication_factor ...], or NULL: by slots. */
+	const int32_t *assignment;
+	const struct image_setting *settings; /* validated by name and value here */
+	int32_t setting_count;
+};
+/* Checks name, counts, assignment, settings. ret_sentence explains a refusal (static text). Partitions
+ * go to slots one after the other from the slot of the broker that leads least: leaders differ by
+ * at most one, replicas by at most two. */
+enum kafka_error controller_create_topic(const struct image *image, const struct controller_options *options,
+					 const struct controller_topic *topic, struct change *change,
+					 const char **ret_sentence);
+enum kafka_error controller_delete_topic(const struct image *image, struct uuid topic_id, struct change *change);
+
+/* ---- slots (S1) ---- */
+
+/* Moves a slot and elects its partitions' leaders: the new holder where it is in the ISR; the others
+ * stay away. to -1: home. KAFKA_BROKER_NOT_AVAILABLE when it is not live. */
+enum kafka_error controller_move_slot(const struct image *image, const struct controller_options *options,
+				      int32_t slot, int32_t to, struct change *change, const char **ret_sentence);
+/* Moves home every slot whose home is live and in the ISR of all its partitions. */
+enum kafka_error controller_rebalance(const struct image *image, const struct controller_options *options,
+				      struct change *change);
+/* Layout "each": gives the broker's slots away to brokers that have a bwsteer. */
+enum kafka_error controller_yield_slots(const struct image *image, const struct controller_options *options,
+					int32_t broker_id, struct change *change);
+
+/* ---- producer ids ---- */
+enum { CONTROLLER_PRODUCER_ID_BLOCK = 1000 };
+enum kafka_error controller_allocate_producer_ids(const struct image *image, int32_t broker_id,
+						  int64_t broker_epoch, struct change *change,
+						  int64_t *ret_first);
+
+/* min.insync.replicas of a topic: its own setting, or the cluster's. */
+int32_t controller_min_insync(const struct controller_options *options, const struct image_topic *topic,
+			      const struct image_partition *partition);
