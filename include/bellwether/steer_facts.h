@@ -1,0 +1,195 @@
+/* What a broker and its bwsteer say to each other, over a Unix socket of type SOCK_SEQPACKET (the
+ * setting steer.socket of both). Neither trusts the other's lengths.
+ *
+ * Every message is one datagram that is exactly one struct below: fixed size, numbers in host
+ * order, every unused byte zero. bwsteer closes the connection on a message whose type, size,
+ * version or content it does not know, and says why in its log. bwsteer serves one broker at a
+ * time: the latest HELLO wins and the connection before it is closed. The connecting process must
+ * run as the user that bwsteer's steer.socket.user names, as bwsteer's own user, or as root.
+ *
+ *   broker -> bwsteer                                answer
+ *   HELLO            first on a connection           HELLO_ACK, or a close
+ *   IMAGE_BEGIN      then SLOT, BROKER, LEADER       none
+ *   SLOT BROKER LEADER   any order within an image   none
+ *   IMAGE_END        applies the image as one        ACK: 0, or -errno and nothing was applied
+ *   LEASE            each time the lease is renewed  none
+ *   WITHDRAW         S4: stop announcing a slot      ACK when the address is off the NIC
+ *   STATS_REQUEST    now and then                    STATS
+ *
+ *   bwsteer -> broker, unasked
+ *   LEASE_LOST       the lease ran out (S2): sockets on slot addresses are reset, the addresses
+ *                    withdrawn. Nothing is announced or pointed at this node again until a whole
+ *                    new image AND a renewal have arrived: answer it with IMAGE_BEGIN..IMAGE_END.
+ *
+ * The broker's order at start: connect, HELLO, wait for HELLO_ACK, report in its heartbeats that
+ * it has a bwsteer, and, once unfenced with its own registration applied (S8), an image; LEASE from
+ * then on. Every later change of a fact is a whole new image. A connection that closes ends the
+ * renewals and starts S12 at once; the broker reconnects (every 200 ms is fine) and starts over.
+ * Sends do not block: a broker that meets a full queue tries the same message again later, or
+ * closes and starts over; LEASE may be dropped, the next one serves as well. */
+#pragma once
+
+#include "bellwether/steer_maps.h"
+
+enum { STEER_PROTOCOL_VERSION = 1, STEER_MESSAGE_BYTES_MAX = 2048 };
+
+enum steer_message_type {
+	STEER_HELLO = 1,
+	STEER_IMAGE_BEGIN = 2,
+	STEER_SLOT = 3,
+	STEER_BROKER = 4,
+	STEER_LEADER = 5,
+	STEER_IMAGE_END = 6,
+	STEER_LEASE = 7,
+	STEER_WITHDRAW = 8,
+	STEER_STATS_REQUEST = 9,
+	/* 32 to 47: kept for active reset (the flows of a dead holder's clients) */
+	STEER_HELLO_ACK = 64,
+	STEER_ACK = 65,
+	STEER_STATS = 66,
+	STEER_LEASE_LOST = 67,
+};
+
+struct steer_header {          /* every message begins with it */
+	__u16 type;            /* enum steer_message_type */
+	__u16 version;         /* STEER_PROTOCOL_VERSION */
+	__u32 sequence;        /* the sender's choice; an answer carries its request's */
+};
+_Static_assert(sizeof(struct steer_header) == 2 + 2 + 4, "steer_header has padding");
+
+struct steer_address {
+	__u8 ip[16];           /* IPv6, or IPv4 mapped into it */
+	__u16 port;            /* host order; 0 where only the address matters */
+	__u16 zero;
+};
+_Static_assert(sizeof(struct steer_address) == 16 + 2 + 2, "steer_address has padding");
+
+struct steer_hello {
+	struct steer_header header;
+	__u8 cluster_id[16];   /* never all zero; another one than before empties the maps (S8) */
+	__u32 node;            /* node.id */
+	__u32 zero;
+	__u64 broker_epoch;    /* of this incarnation, 0 before it is registered; for the log */
+};
+_Static_assert(sizeof(struct steer_hello) == 8 + 16 + 4 + 4 + 8, "steer_hello has padding");
+
+enum steer_mode { STEER_MODE_OFF, STEER_MODE_TC, STEER_MODE_XDP };
+
+struct steer_hello_ack {
+	struct steer_header header;
+	__u32 mode;            /* enum steer_mode: what is in use */
+	__u32 attached;        /* 1: a program steers; 0: announcements only */
+	__u32 lease_ms;        /* how long one renewal lasts at most */
+	__u32 zero;
+};
+_Static_assert(sizeof(struct steer_hello_ack) == 8 + 4 * 4, "steer_hello_ack has padding");
+
+enum steer_image_flags {
+	/* The LEADER messages change the table that is there instead of being all of it. */
+	STEER_IMAGE_LEADERS_DELTA = 1,
+};
+
+struct steer_image_begin {     /* a second BEGIN drops the image that was not ended */
+	struct steer_header header;
+	__u64 metadata_offset; /* the image is the metadata log's state up to here */
+	__u32 slots;           /* how many messages of each kind follow: END checks them */
+	__u32 brokers;
+	__u32 leaders;
+	__u32 flags;           /* enum steer_image_flags */
+};
+_Static_assert(sizeof(struct steer_image_begin) == 8 + 8 + 4 * 4, "steer_image_begin has padding");
+
+struct steer_slot {            /* each slot id once in an image */
+	struct steer_header header;
+	__u64 slot_epoch;
+	__u32 slot;            /* below STEER_SLOTS_MAX */
+	__u32 holder;          /* node id, or STEER_NOBODY */
+	__u32 successor;       /* the next unfenced broker of the order (S12), or STEER_NOBODY */
+	__u32 address_count;   /* 0 to STEER_SLOT_ADDRESSES_MAX; the rest is zero */
+	struct steer_address addresses[STEER_SLOT_ADDRESSES_MAX];
+};
+_Static_assert(sizeof(struct steer_slot) == 8 + 8 + 4 * 4 + 20 * 8, "steer_slot has padding");
+
+enum steer_broker_flags {
+	STEER_BROKER_HAS_BWSTEER = 1, /* its heartbeats say so: it can announce */
+};
+
+struct steer_broker {          /* every unfenced broker, the sender too; each node id once */
+	struct steer_header header;
+	__u32 node;            /* below 1000 */
+	__u32 flags;           /* enum steer_broker_flags */
+	/* Where its next hop is looked up: an address of its own (internal or slot listener's), never
+	 * a slot's. Either may be all zero: then slots of that family are not steered to it. */
+	__u8 ipv4[16];         /* mapped */
+	__u8 ipv6[16];
+};
+_Static_assert(sizeof(struct steer_broker) == 8 + 4 * 2 + 16 * 2, "steer_broker has padding");
+
+struct steer_leader {
+	struct steer_header header;
+	struct leader_key key;
+	struct leader_value value;
+	__u32 gone;            /* 1 in a delta: the partition is deleted */
+};
+_Static_assert(sizeof(struct steer_leader) == 8 + 256 + 12 + 4, "steer_leader has padding");
+
+struct steer_image_end {
+	struct steer_header header;
+	__u64 metadata_offset; /* the same as in BEGIN */
+};
+_Static_assert(sizeof(struct steer_image_end) == 8 + 8, "steer_image_end has padding");
+
+struct steer_lease {
+	struct steer_header header;
+	/* When the evidence of S2 was had, CLOCK_BOOTTIME (env_now_us()): a renewal that lay in a
+	 * queue is as old as its evidence, and one from the future counts as now. */
+	__u64 renewed_at_us;
+	__u32 duration_ms;     /* shortened to bwsteer's steer.lease.ms */
+	__u32 zero;
+};
+_Static_assert(sizeof(struct steer_lease) == 8 + 8 + 4 * 2, "steer_lease has padding");
+
+/* S4: the holder releases a slot. Until an image carries a higher slot epoch for it, or the same
+ * message takes it back, this node does not announce by virtue of that slot. */
+struct steer_withdraw {
+	struct steer_header header;
+	__u32 slot;
+	__u32 withdrawn;       /* 1, or 0 to take it back */
+};
+_Static_assert(sizeof(struct steer_withdraw) == 8 + 4 * 2, "steer_withdraw has padding");
+
+struct steer_ack {
+	struct steer_header header;
+	__s32 result;          /* 0 or -errno */
+	__u32 zero;
+};
+_Static_assert(sizeof(struct steer_ack) == 8 + 4 + 4, "steer_ack has padding");
+
+struct steer_lease_lost {
+	struct steer_header header; /* sequence 0 */
+};
+
+enum { STEER_STATS_SLOTS = 32 };
+
+struct steer_stats_request {
+	struct steer_header header;
+	__u32 first_slot;      /* counters of the image's slots from this id on are wanted */
+	__u32 zero;
+};
+_Static_assert(sizeof(struct steer_stats_request) == 8 + 4 * 2, "steer_stats_request has padding");
+
+struct steer_stats_slot {
+	__u32 slot;
+	__u32 zero;
+	struct slot_stats sum; /* over all CPUs, since the maps were made */
+};
+_Static_assert(sizeof(struct steer_stats_slot) == 4 * 2 + 32, "steer_stats_slot has padding");
+
+struct steer_stats {
+	struct steer_header header;
+	__u32 count;           /* at most STEER_STATS_SLOTS */
+	__u32 next_slot;       /* ask again from here; STEER_NOBODY: that was all */
+	struct steer_stats_slot slots[STEER_STATS_SLOTS];
+};
+_Static_assert(sizeof(struct steer_stats) == 8 + 4 * 2 + 40 * 32, "steer_stats has padding");
+_Static_assert(sizeof(struct steer_stats) <= STEER_MESSAGE_BYTES_MAX, "a message is too long");
