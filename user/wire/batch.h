@@ -82,7 +82,8 @@ struct batch_builder {
 
 /* Begins a batch at the end of out. Set builder->header's attributes, producer fields or leader
  * epoch after it, before the end, where the defaults (none, -1) do not fit. */
-void batch_begin(struct batch_builder *builder, struct buffer *out, int64_t base_offset, int64_t timestamp_ms);
+void batch_begin(struct batch_builder *builder, struct buffer *out, int64_t base_offset,
+		 int64_t timestamp_ms);
 /* key or value NULL is null. */
 void batch_add(struct batch_builder *builder, const void *key, int32_t key_size, const void *value,
 	       int32_t value_size);

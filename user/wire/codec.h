@@ -1,6 +1,6 @@
 /* Kafka's wire format: bytes <-> structs.
  *
- * Each message is described once, by a table of its fields (messages/NAME.c); this one codec walks
+ * Each message is described once, by a table of its fields (message_NAME.c, table.h); this one codec walks
  * the tables, for every version. Nothing else in the tree knows what a compact string or a tagged
  * field looks like. Source: Kafka's protocol guide; KIP-482 for flexible versions.
  *
@@ -58,20 +58,22 @@ enum wire_type {
 	WIRE_STRUCT, /* the element's struct, in place */
 };
 
-enum { WIRE_NEVER = INT16_MAX, WIRE_ALWAYS = INT16_MAX - 1, WIRE_NO_TAG = -1 };
+enum { WIRE_NEVER = INT16_MAX, WIRE_ALWAYS = INT16_MAX - 1 };
 
 struct wire_schema;
 
 struct wire_field {
 	const char *name;
-	enum wire_type type; /* of one element, when is_array */
-	bool is_array;       /* the member is a WIRE_ARRAY of it */
-	uint16_t offset;     /* in the struct */
-	int16_t first, last; /* the versions that have it; last WIRE_ALWAYS: all later ones */
-	int16_t nullable;    /* from this version on; WIRE_NEVER */
-	int32_t tag;         /* WIRE_NO_TAG, or a tagged field's number */
-	int64_t missing;     /* value of a number that a version does not carry or a tag leaves out;
-			      * strings and arrays are then null if nullable, else empty */
+	enum wire_type type;   /* of one element, when is_array */
+	bool is_array;         /* the member is a WIRE_ARRAY of it */
+	bool is_nullable;      /* strings, bytes, records, arrays: from version nullable_from on */
+	bool is_tagged;        /* with number tag; left out when it has its `missing` value */
+	uint16_t offset;       /* in the struct */
+	int16_t first, last;   /* the versions that have it; last WIRE_ALWAYS: all later ones */
+	int16_t nullable_from;
+	int32_t tag;
+	int64_t missing;       /* value of a number that a version does not carry or a tag leaves out;
+				* strings and arrays are then null if nullable, else empty */
 	const struct wire_schema *element; /* WIRE_STRUCT */
 };
 
@@ -97,6 +99,11 @@ struct wire_api {
 	const struct wire_schema *request;
 	const struct wire_schema *response;
 };
+
+static inline bool wire_is_flexible(const struct wire_api *api, int16_t version)
+{
+	return version >= api->first_flexible;
+}
 
 /* Fills every field with its `missing` value. */
 void wire_init(const struct wire_schema *schema, void *message);
