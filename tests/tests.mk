@@ -7,7 +7,7 @@ UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
 # The unit tests of every folder may use the real env; those above base mostly need it.
 $(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o \
-	$$(filter-out $$(call archive,os),$$(call archives,$$(call unit_folder,$$*))) $$(call archive,os) \
-	$(call archive,base)
+	$$(filter-out $$(call archive,os) $$(call archive,base),$$(call archives,$$(call unit_folder,$$*))) \
+	$$(call archive,os) $$(call archive,base)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(call libs,$(call unit_folder,$*)) $(LIBS_base)
