@@ -1,13 +1,61 @@
-# How tests are built and run. A unit test tests/unit/FOLDER/NAME.c is one cmocka program that links
-# what user/FOLDER may link; `make build/tests/unit/FOLDER/NAME` builds one, `make unit` runs all.
+# How tests are built and run. A unit test tests/unit/FOLDER/NAME_test.c is one cmocka program that
+# links what user/FOLDER may link; `make build/tests/unit/FOLDER/NAME_test` builds one, `make unit`
+# runs all. Which tests belong to `make check` and `make check-slow`, and how long each may take,
+# stands in tests/suites/; tests/run runs them.
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
+E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/bare)
+# Everything that the suites run and that has to be built: add to it where a link rule is added.
+TEST_PROGRAMS = $(UNIT_TESTS) $(E2E_PROGRAMS)
 
-.PHONY: unit e2e-programs
+.PHONY: unit e2e-programs test-programs tsan
 .SECONDEXPANSION:
 unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
 # The unit tests of every folder may use the real env; those above base mostly need it.
 $(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o \
-	$$(filter-out $$(call archive,os) $$(call archive,base),$$(call archives,$$(call unit_folder,$$*))) \
-	$$(call archive,os) $$(call archive,base)
+	$$(filter-out $$(call archive,os),$$(call archives,$$(call unit_folder,$$*))) \
+	$$(call archive,os) $(call archive,base)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(call libs,$(call unit_folder,$*)) $(LIBS_base)
+
+# ---- programs of the tests ----
+e2e-programs: $(E2E_PROGRAMS) ## build the clients that tests and the main job use
+test-programs: $$(TEST_PROGRAMS)
+
+$(BUILD)/tests/e2e/history: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2e/history*.c))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ -lrdkafka
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call archive,base)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
+
+# ---- targets ----
+# What does not build is a failed test and not the end: -k, and the runner says what is missing.
+SLICE ?= 1/1
+build_all = $(MAKE) --no-print-directory -k -j$(shell nproc)
+
+unit: ## run the unit tests
+	@$(build_all) $(UNIT_TESTS) || true
+	@BUILD=$(BUILD) tests/run unit
+
+tidy: ## check what STYLE says and a machine can see
+	@tests/tidy/tidy
+
+check: deps ## run all tests that fit 25 minutes on two cores
+	@$(build_all) all test-programs || true
+	@BUILD=$(BUILD) tests/run check
+
+check-slow: deps ## run the rest; SLICE=2/4 runs the second of four slices
+	@$(build_all) all test-programs || true
+	@BUILD=$(BUILD) tests/run check-slow $(SLICE)
+
+asan: ## run the unit tests under the address sanitizer
+	@$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=-fsanitize=address unit
+ubsan: ## run the unit tests under the undefined behaviour sanitizer
+	@$(MAKE) --no-print-directory BUILD=build/ubsan \
+		SANITIZE="-fsanitize=undefined -fno-sanitize-recover=all" unit
+tsan: ## run the unit tests under the thread sanitizer
+	@$(MAKE) --no-print-directory BUILD=build/tsan SANITIZE=-fsanitize=thread unit
+
+bench: deps ## measure throughput, latency, memory and start-up against a bare receiver
+	@$(MAKE) --no-print-directory all e2e-programs
+	@BUILD=$(BUILD) tests/bench/bench
