@@ -9,7 +9,8 @@
  *      21    2  attributes                    57    4  number of records
  *      23    4  last offset delta             61       records
  *
- * Base offset and leader epoch lie before the checksummed part, so that a leader sets them in place. */
+ * Base offset and leader epoch lie before the checksummed part, so that a leader sets them in
+ * place. */
 #pragma once
 
 #include "base/buffer.h"
@@ -26,7 +27,7 @@ enum batch_attributes {
 	BATCH_LOG_APPEND_TIME = 8,
 	BATCH_TRANSACTIONAL = 16,
 	BATCH_CONTROL = 32,
-	BATCH_KNOWN_ATTRIBUTES = 127, /* with bit 6, the delete horizon of the cleaner */
+	BATCH_DELETE_HORIZON = 64, /* the cleaner's: base timestamp is when markers may go */
 };
 
 struct batch {
@@ -52,8 +53,8 @@ enum batch_result {
 	BATCH_OK = 1,
 	BATCH_END = 0,       /* nothing is left */
 	BATCH_PARTIAL = -1,  /* begins here and is cut off: more bytes are needed */
-	BATCH_CORRUPT = -2,  /* lengths, magic or checksum are wrong */
-	BATCH_INVALID = -3,  /* sound bytes that say something impossible (batch_next_produced only) */
+	BATCH_CORRUPT = -2,  /* lengths, magic, counts or checksum are wrong */
+	BATCH_INVALID = -3,  /* sound, but no client may say it (batch_next_produced only) */
 };
 
 /* Takes the next batch off the reader: header fields, lengths, magic and CRC checked. On anything
@@ -66,7 +67,9 @@ enum batch_result batch_peek(const void *bytes, size_t size, struct batch *ret_b
 
 /* As batch_next(), with everything that a client's batch must satisfy before offsets are assigned:
  * records counted as last offset delta + 1 and at least one, a known codec, no control batch,
- * timestamps and producer fields that go together. */
+ * timestamps and producer fields that go together. As tolerant as Kafka otherwise: without a
+ * producer id its epoch and sequence may be anything, and max_timestamp_ms may be -1. The base
+ * offset that a client chose is not looked at; ret_batch->base_offset is 0. */
 enum batch_result batch_next_produced(struct reader *in, struct batch *ret_batch);
 
 /* Sets base offset and leader epoch in place: outside the checksum. */
@@ -87,7 +90,8 @@ void batch_begin(struct batch_builder *builder, struct buffer *out, int64_t base
 /* key or value NULL is null. */
 void batch_add(struct batch_builder *builder, const void *key, int32_t key_size, const void *value,
 	       int32_t value_size);
-/* Fills the header in and seals it with the CRC. Returns the batch's size in bytes. */
+/* Fills the header in and seals it with the CRC; at least one record must have been added. Returns
+ * the batch's size in bytes. */
 int32_t batch_end(struct batch_builder *builder);
 
 /* ---- reading the records of an uncompressed batch ---- */
@@ -98,8 +102,11 @@ struct batch_record {
 	int32_t key_size, value_size;
 };
 
-/* records: reader over the batch's record part, from batch_records(). Returns BATCH_OK, BATCH_END
- * or BATCH_CORRUPT. Headers are skipped. */
+/* A reader over the batch's records. Those of a compressed batch are none that we can read: the
+ * reader has failed, and batch_next_record() says BATCH_CORRUPT. */
 struct reader batch_records(const struct batch *batch);
+
+/* Takes the next record off the reader. Returns BATCH_OK, BATCH_END or BATCH_CORRUPT; that there
+ * are record_count of them is for the caller to check. Headers are skipped. */
 enum batch_result batch_next_record(const struct batch *batch, struct reader *records,
 				    struct batch_record *ret_record);

@@ -1,8 +1,8 @@
 /* Kafka's wire format: bytes <-> structs.
  *
- * Each message is described once, by a table of its fields (message_NAME.c, table.h); this one codec walks
- * the tables, for every version. Nothing else in the tree knows what a compact string or a tagged
- * field looks like. Source: Kafka's protocol guide; KIP-482 for flexible versions.
+ * Each message is described once, by a table of its fields (message_NAME.c, table.h); this one
+ * codec walks the tables, for every version. Nothing else in the tree knows what a compact string
+ * or a tagged field looks like. Source: Kafka's protocol guide; KIP-482 for flexible versions.
  *
  * Memory: decoded strings, bytes and records point into the frame that was decoded; arrays lie in
  * the arena. Both must outlive the struct. */
@@ -34,10 +34,10 @@ struct wire_records {
 };
 
 /* An array field: WIRE_ARRAY(struct produce_topic) topics; count -1 is null. */
-#define WIRE_ARRAY(type)                                                                            \
-	struct {                                                                                    \
-		type *items;                                                                        \
-		int32_t count;                                                                      \
+#define WIRE_ARRAY(type)                                                                          \
+	struct {                                                                                  \
+		type *items;                                                                      \
+		int32_t count;                                                                    \
 	}
 struct wire_array { /* what every WIRE_ARRAY looks like to the codec */
 	void *items;
@@ -72,8 +72,8 @@ struct wire_field {
 	int16_t first, last;   /* the versions that have it; last WIRE_ALWAYS: all later ones */
 	int16_t nullable_from;
 	int32_t tag;
-	int64_t missing;       /* value of a number that a version does not carry or a tag leaves out;
-				* strings and arrays are then null if nullable, else empty */
+	int64_t missing;       /* value of a number that a version does not carry or a tag leaves
+				* out; strings and arrays are then null if nullable, else empty */
 	const struct wire_schema *element; /* WIRE_STRUCT */
 };
 
@@ -108,10 +108,12 @@ static inline bool wire_is_flexible(const struct wire_api *api, int16_t version)
 /* Fills every field with its `missing` value. */
 void wire_init(const struct wire_schema *schema, void *message);
 
-/* Decodes one struct; unknown tagged fields are skipped. Every length is checked against the bytes
- * that remain, before anything is allocated. Returns 0, -EBADMSG, or -ENOMEM past the arena's limit. */
-int wire_decode(const struct wire_schema *schema, int16_t version, bool flexible, struct reader *in,
-		struct arena *arena, void *ret_message);
+/* Decodes one struct; unknown tagged fields are skipped, bytes after the struct are left in the
+ * reader. Every length is checked against the bytes that remain, before anything is allocated.
+ * Returns 0, -EBADMSG, or -ENOMEM past the arena's limit; after a failure the message is rubbish.
+ */
+int wire_decode(const struct wire_schema *schema, int16_t version, bool flexible,
+		struct reader *in, struct arena *arena, void *ret_message);
 
 /* A response on its way out: bytes, with pieces of files between them. */
 struct wire_splice {
@@ -131,10 +133,11 @@ struct wire_output {
 
 void wire_output_done(struct wire_output *out);
 
-/* Appends one struct. A field that `version` does not carry is left out; values must be valid (our
- * own bug otherwise: asserts). */
-void wire_encode(const struct wire_schema *schema, int16_t version, bool flexible, const void *message,
-		 struct wire_output *out);
+/* Appends one struct. A field that `version` does not carry is left out, a null that it does not
+ * know becomes empty. Text longer than 32767 bytes in a version that is not flexible, and records
+ * from a file in a tagged field, are our own bugs: asserts. */
+void wire_encode(const struct wire_schema *schema, int16_t version, bool flexible,
+		 const void *message, struct wire_output *out);
 
 /* ---- whole frames: int32 size, header, body ---- */
 
@@ -153,6 +156,10 @@ int wire_decode_request_header(const struct wire_api *api, struct reader *in,
 /* Reads api_key, api_version and correlation_id only, which every request begins with; the reader
  * is not advanced. Returns 0 or -EBADMSG. */
 int wire_peek_request(const struct reader *in, struct wire_request_header *ret_header);
+
+/* Decodes the request's body, after its header. Returns 0, -EBADMSG or -ENOMEM. */
+int wire_decode_request(const struct wire_api *api, int16_t version, struct reader *in,
+			struct arena *arena, void *ret_request);
 
 /* Appends a whole response frame: size, header v0 or v1 (ApiVersions: always v0), body. */
 void wire_encode_response(const struct wire_api *api, int16_t version, int32_t correlation_id,

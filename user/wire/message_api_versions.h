@@ -31,9 +31,11 @@ struct api_versions_response {
 	int16_t error_code;
 	WIRE_ARRAY(struct api_versions_response_api_key) api_keys;
 	int32_t throttle_time_ms; /* 1+ */
-	WIRE_ARRAY(struct api_versions_response_supported_feature) supported_features; /* 3+, tag 0 */
+	WIRE_ARRAY(struct api_versions_response_supported_feature)
+	supported_features; /* 3+, tag 0 */
 	int64_t finalized_features_epoch; /* 3+, tag 1 */
-	WIRE_ARRAY(struct api_versions_response_finalized_feature) finalized_features; /* 3+, tag 2 */
+	WIRE_ARRAY(struct api_versions_response_finalized_feature)
+	finalized_features; /* 3+, tag 2 */
 	bool zk_migration_ready; /* 3+, tag 3 */
 };
 

@@ -75,7 +75,8 @@ struct fetch_response_partition {
 	struct fetch_response_diverging_epoch diverging_epoch; /* 12+, tag 0 */
 	struct fetch_response_current_leader current_leader; /* 12+, tag 1 */
 	struct fetch_response_snapshot_id snapshot_id; /* 12+, tag 2 */
-	WIRE_ARRAY(struct fetch_response_aborted_transaction) aborted_transactions; /* may be null */
+	WIRE_ARRAY(struct fetch_response_aborted_transaction)
+	aborted_transactions; /* may be null */
 	int32_t preferred_read_replica; /* 11+ */
 	struct wire_records records;
 };

@@ -1,4 +1,4 @@
-/* What the metadata log says, record by record (DESIGN.md 3, S1), and the quorum's control records.
+/* What the metadata log says, record by record (S1), and the quorum's control records.
  *
  * The bodies are Kafka's where Kafka has the record and we need no more than it says, shorter or
  * longer where not: nobody but this broker reads them. All are version 0 and flexible. How a
