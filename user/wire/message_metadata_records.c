@@ -11,6 +11,16 @@ static const struct wire_field register_broker_record_endpoint_fields[] = {
 #undef OWNER
 WIRE_SCHEMA(register_broker_record_endpoint);
 
+#define OWNER struct register_broker_record_cut_partition
+static const struct wire_field register_broker_record_cut_partition_fields[] = {
+	FIELD(topic_id, UUID, FROM(0)),
+	FIELD(partition, INT32, FROM(0)),
+	FIELD(last_epoch, INT32, FROM(0)),
+	FIELD(end_offset, INT64, FROM(0)),
+};
+#undef OWNER
+WIRE_SCHEMA(register_broker_record_cut_partition);
+
 #define OWNER struct register_broker_record
 static const struct wire_field register_broker_record_fields[] = {
 	FIELD(broker_id, INT32, FROM(0)),
@@ -22,6 +32,7 @@ static const struct wire_field register_broker_record_fields[] = {
 	FIELD(fenced, BOOL, FROM(0), MISSING(true)),
 	FIELD(durable, BOOL, FROM(0)),
 	FIELD(in_controlled_shutdown, BOOL, FROM(0)),
+	STRUCTS(cut_partitions, register_broker_record_cut_partition, FROM(0), TAG(0)),
 };
 #undef OWNER
 WIRE_PUBLIC_SCHEMA(register_broker_record);
@@ -30,6 +41,7 @@ WIRE_PUBLIC_SCHEMA(register_broker_record);
 static const struct wire_field fence_broker_record_fields[] = {
 	FIELD(id, INT32, FROM(0)),
 	FIELD(epoch, INT64, FROM(0)),
+	FIELD(kept_places, BOOL, FROM(0), TAG(0)),
 };
 #undef OWNER
 WIRE_PUBLIC_SCHEMA(fence_broker_record);

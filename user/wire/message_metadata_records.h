@@ -43,21 +43,31 @@ struct register_broker_record_endpoint {
 	uint16_t port;
 };
 
+/* R45: what the broker's restart cut off: how far its log reaches now. */
+struct register_broker_record_cut_partition {
+	struct uuid topic_id;
+	int32_t partition;
+	int32_t last_epoch;
+	int64_t end_offset; /* -1: anything may be missing (R38: the restart was not durable) */
+};
+
 struct register_broker_record {
 	int32_t broker_id;
 	struct uuid incarnation_id;
-	int64_t broker_epoch; /* R5 */
+	int64_t broker_epoch; /* R5; -1: this record's own offset */
 	struct uuid directory_id;
 	WIRE_ARRAY(struct register_broker_record_endpoint) endpoints;
 	struct wire_string rack; /* may be null */
 	bool fenced;
 	bool durable; /* R38 */
 	bool in_controlled_shutdown;
+	WIRE_ARRAY(struct register_broker_record_cut_partition) cut_partitions; /* tag 0 */
 };
 
 struct fence_broker_record {
 	int32_t id;
 	int64_t epoch;
+	bool kept_places; /* tag 0; R45: it stays in ISRs whose other members were cut */
 };
 
 struct unfence_broker_record {
