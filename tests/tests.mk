@@ -10,9 +10,10 @@ TEST_PROGRAMS = $(UNIT_TESTS) $(E2E_PROGRAMS)
 .PHONY: unit e2e-programs test-programs tsan
 .SECONDEXPANSION:
 unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
-# The unit tests of every folder may use the real env; those above base mostly need it.
+# The unit tests of every folder may use the real env; those above base mostly need it. base comes
+# last, once: os needs it, and of an archive that is named twice make keeps the first in $^.
 $(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o \
-	$$(filter-out $$(call archive,os),$$(call archives,$$(call unit_folder,$$*))) \
+	$$(filter-out $$(call archive,os) $$(call archive,base),$$(call archives,$$(call unit_folder,$$*))) \
 	$$(call archive,os) $(call archive,base)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(call libs,$(call unit_folder,$*)) $(LIBS_base)
