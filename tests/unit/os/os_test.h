@@ -17,9 +17,11 @@ enum { PATIENCE_US = 20 * 1000 * 1000 };
 	do {                                                                                       \
 		struct env *turn_env_ = os_process_env(process, 0);                                \
 		uint64_t turn_end_ = env_now_us(turn_env_) + PATIENCE_US;                          \
-		while (!(condition) && env_now_us(turn_env_) < turn_end_)                          \
+		bool turn_held_;                                                                   \
+		while (!(turn_held_ = (condition)) && env_now_us(turn_env_) < turn_end_)           \
 			os_process_turn(process, 50000);                                           \
-		assert_true(condition);                                                            \
+		if (!turn_held_)                                                                   \
+			fail_msg("in vain: %s", #condition);                                       \
 	} while (0)
 
 /* A sink that counts lines. */
