@@ -11,10 +11,25 @@
 
 struct image_endpoint {
 	char *host; /* as clients are told it */
-	struct net_address address;
+	struct net_address address; /* ip all zero when host is a name, not a literal address */
 };
 
 enum image_listener { IMAGE_PLAIN, IMAGE_SLOT, IMAGE_INTERNAL, IMAGE_LISTENERS };
+
+/* The listeners' names in registrations and records: "PLAIN", "SLOT", "INTERNAL". Others in a
+ * registration are skipped. */
+const char *image_listener_name(enum image_listener listener);
+
+/* R45: a replica whose restart cut its log: in elections the others of the ISR come first. Forgotten
+ * when it enters the ISR anew, or leads. */
+struct image_cut {
+	struct uuid topic_id;
+	int32_t partition;
+	int32_t last_epoch;
+	int64_t end_offset; /* IMAGE_CUT_UNKNOWN: anything may be missing (R38: not durable) */
+};
+
+enum { IMAGE_CUT_UNKNOWN = -1 };
 
 struct image_broker {
 	unsigned references;
@@ -26,7 +41,11 @@ struct image_broker {
 	bool fenced;
 	bool shutting_down;
 	bool has_steer;          /* a bwsteer serves it */
-	bool kept_places;        /* R38: registered durably and unfenced nowhere yet: may stay in ISRs */
+	/* R38, R45: it is fenced and may yet be in ISRs that it does not form alone. When it is not
+	 * unfenced within the session time-out, controller_fence() once more takes it out. */
+	bool kept_places;
+	struct image_cut *cuts;
+	int32_t cut_count;
 };
 
 struct image_partition {
@@ -84,9 +103,12 @@ struct image *image_new(void); /* empty, one reference */
 struct image *image_ref(struct image *image);
 void image_unref(struct image *image); /* any thread; NULL is fine */
 
-/* Applies one whole batch (all of it or nothing). Returns 0, or -EBADMSG: a record that this
- * version does not know or that contradicts the image (logged by the caller; the process ends). */
-int image_apply(struct image *image, const struct batch *batch, struct image **ret_image);
+/* Applies one whole batch (all of it or nothing): `image` stays as it was, *ret_image is a new
+ * reference. Offsets may skip (control batches are not applied). Epochs of registrations and slots
+ * are the offsets of their records, so a proposer gets them right once the batch has its base
+ * offset. Returns 0, or -EBADMSG: a record that this version does not know or that contradicts the
+ * image (logged by the caller; the process ends). */
+int image_apply(const struct image *image, const struct batch *batch, struct image **ret_image);
 
 struct image_broker *image_find_broker(const struct image *image, int32_t id);
 struct image_topic *image_find_topic(const struct image *image, const char *name, size_t size);
@@ -96,11 +118,16 @@ struct image_slot *image_find_slot(const struct image *image, int32_t id);
 /* The value of a topic's setting, or NULL. */
 const char *image_topic_setting(const struct image_topic *topic, const char *name);
 
+/* The replica's cut, or NULL: it has all that it ever reported as durable. */
+const struct image_cut *image_broker_cut(const struct image_broker *broker, struct uuid topic_id,
+					 int32_t partition);
+
 /* Registered, unfenced and not shutting down. */
 bool image_broker_is_live(const struct image *image, int32_t id);
 bool image_partition_has_replica(const struct image_partition *partition, int32_t broker);
 bool image_partition_in_isr(const struct image_partition *partition, int32_t broker);
 /* A partition whose leader is not its slot's holder. */
 bool image_partition_is_away(const struct image *image, const struct image_partition *partition);
-/* The next live broker of the order after the holder (S12), -1 when there is none. */
+/* The next live broker of the order after the holder, from the end of the order on to its beginning
+ * (S12); without a holder the first live one. -1 when there is none but the holder. */
 int32_t image_slot_successor(const struct image *image, const struct image_slot *slot);
