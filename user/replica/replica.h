@@ -54,27 +54,38 @@ struct replica_isr_change { /* R32: an AlterPartition request in flight; rebuilt
 
 struct replica_callbacks {
 	void *context;
-	/* Ask the controller. The answer comes by replica_isr_answer(); the request stays pending,
-	 * and is repeated by replica_tick(), until one comes. */
-	void (*alter_isr)(void *context, struct replica *replica, const struct replica_isr_change *change);
-	/* Writing or flushing failed, or (R48) the log is corrupt: the controller is to be told. */
+	/* Ask the controller. The answer comes by replica_isr_answer(), also from within this call;
+	 * the request stays pending, and is repeated by replica_tick(), until one comes. The change
+	 * is the replica's memory: copy what outlives the call. */
+	void (*alter_isr)(void *context, struct replica *replica,
+			  const struct replica_isr_change *change);
+	/* Following: more of the log is durable here than when the last Fetch was sent, so the next
+	 * one is worth sending at once. May be NULL. */
+	void (*durable_moved)(void *context, struct replica *replica);
+	/* Writing or flushing failed (R46; -ETIMEDOUT: a flush took longer than the lag time, R35),
+	 * or (R48) the log is corrupt: the controller is to be told. Once; the replica is offline for
+	 * good. Not for freeing the replica in. */
 	void (*storage_failed)(void *context, struct replica *replica, int result);
 };
 
-/* Takes the log over. topic and id are copied. */
+/* Takes the log over. Options, callbacks, topic and id are copied. Offline until replica_apply(). */
 struct replica *replica_new(struct env *env, const struct replica_options *options,
-			    const struct replica_callbacks *callbacks, const char *topic, struct uuid topic_id,
-			    int32_t partition, struct plog *log);
-/* Every waiter is told NOT_LEADER first. The log is returned to the caller, not closed. */
+			    const struct replica_callbacks *callbacks, const char *topic,
+			    struct uuid topic_id, int32_t partition, struct plog *log);
+/* Every waiter is told NOT_LEADER first, every watch is woken. The log is returned to the caller, not
+ * closed. Not from within a callback. */
 struct plog *replica_free(struct replica *replica);
 
-/* A new image: role, epochs, ISR, followers' broker epochs and fencing are taken from it. Committed
- * facts only. Becoming leader: R19, R31, waiters none; ceasing to lead: waiters are told NOT_LEADER.
- * partition may be unchanged (R8): then only the brokers' states are looked at. */
+/* A new image: role, epochs, ISR, followers' broker epochs and fencing are taken from it and copied.
+ * Committed facts only. Becoming leader: R19, R31; ceasing to lead: waiters are told NOT_LEADER (those
+ * of a leader that gets a new epoch wait on: its log keeps what they wait for). A lower partition epoch
+ * is ignored; partition may be unchanged (R8): then only settings and the brokers' states are looked
+ * at. A partition epoch above that of the change in flight ends it: it was applied, or never can be. */
 void replica_apply(struct replica *replica, const struct image *image, const struct image_topic *topic,
 		   const struct image_partition *partition);
 
-/* Now and then (100 ms): shrinks the ISR by R35, repeats what is in flight (R32, R34). */
+/* Now and then (100 ms): shrinks the ISR by R35, repeats what is in flight (R32, R34), and watches
+ * that flushes end (R35). */
 void replica_tick(struct replica *replica);
 
 const char *replica_topic(const struct replica *replica);
@@ -86,12 +97,15 @@ int32_t replica_leader_epoch(const struct replica *replica);
 int64_t replica_high_watermark(const struct replica *replica);
 struct plog *replica_log(struct replica *replica);
 
-/* R2: the check that every request with a leader epoch begins with; -1 means "not given". */
+/* R2: the check that every request with a leader epoch begins with; -1 means "not given". The epoch
+ * comes first, then NOT_LEADER, then STORAGE (this broker leads, and its log has failed). */
 enum replica_error replica_check_leader(const struct replica *replica, int32_t current_leader_epoch);
 
 /* ---- producing ---- */
 
-/* Appends one validated batch as leader, in place. all_replicas: acks=all (R13's first half). */
+/* Appends one validated batch as leader, in place. all_replicas: acks=all (R13's first half). What
+ * wakes up by it is called before this returns. The minimum of R10 and R13 is never more than there
+ * are replicas. */
 enum replica_error replica_append(struct replica *replica, uint8_t *bytes, const struct batch *batch,
 				  bool all_replicas, struct plog_appended *ret_appended);
 
@@ -102,9 +116,10 @@ struct replica_waiter {
 	void (*done)(struct replica_waiter *waiter, enum replica_error error);
 	int64_t last_offset;
 	bool all_replicas;
-	struct replica_waiter *prev, *next; /* the replica's */
+	struct replica_waiter *prev, *next; /* the replica's; NULL: it does not wait */
 };
 void replica_await(struct replica *replica, struct replica_waiter *waiter);
+/* done is not called. Fine when it does not wait (any more). */
 void replica_cancel(struct replica *replica, struct replica_waiter *waiter);
 
 /* ---- reading ---- */
@@ -134,16 +149,19 @@ struct replica_fetched {
 	int64_t diverging_end_offset;
 };
 /* Serves it and records what it proves (R3, R6, R24: not when diverging): may advance HW and grow the
- * ISR. Reads up to LEO. */
+ * ISR. Reads up to LEO. The bounds in ret_fetched are also written with REPLICA_OFFSET_OUT_OF_RANGE:
+ * the follower needs the log start (R27, replica_follow_reset()). */
 enum replica_error replica_serve_follower(struct replica *replica, const struct replica_fetch *fetch,
 					  struct replica_fetched *ret_fetched);
 
-/* Parked reads: called once (then forgotten) when HW has advanced past, or, for followers, when LEO has
- * advanced past `offset`, or HW has moved since (followers must learn it), or the role has changed. */
+/* Parked reads: called once (then forgotten) when HW has advanced, or, for followers, when LEO or HW has
+ * (they must learn it), or when the role or leader epoch has changed. Zeroed when it is new. The
+ * callback may read, append and watch again. */
 struct replica_watch {
 	void (*ready)(struct replica_watch *watch);
 	bool is_follower;
-	struct replica_watch *prev, *next; /* the replica's */
+	uint64_t since;                    /* the replica's: it was set after this many wake-ups */
+	struct replica_watch *prev, *next; /* the replica's; NULL: not watched */
 };
 void replica_watch(struct replica *replica, struct replica_watch *watch);
 void replica_unwatch(struct replica *replica, struct replica_watch *watch); /* fine when not watched */
@@ -174,16 +192,34 @@ struct replica_response { /* one partition of a Fetch response, without error */
 	size_t records_size;
 };
 /* `asked` is what replica_fetch_position() gave for the request (R25). Truncates (R18, R23), or appends
- * (R26), then moves HW (R16). Returns how many bytes were appended, or -errno (storage). */
+ * (R26), then moves HW (R16). Returns how many bytes were appended, -EBADMSG (they do not fit here:
+ * logged; ask again after a pause) or another -errno (storage; the replica is offline). */
 int64_t replica_follow(struct replica *replica, const struct replica_position *asked,
 		       const struct replica_response *response);
+
+/* The leader answered OFFSET_OUT_OF_RANGE and where its log starts. R27: when everything here lies
+ * below that, or nothing is here, the log begins anew there. Returns 1 when it did, 0 when the answer
+ * is stale (R25), -ERANGE when there are records that the leader's log start does not explain: they are
+ * kept, and people are told; or -errno (storage). */
+int replica_follow_reset(struct replica *replica, const struct replica_position *asked,
+			 int64_t log_start_offset);
+
+/* F5-F7: appends mirrored bytes when they begin at LEO exactly; HW stays. What does not fit is dropped
+ * silently. Returns how many bytes were appended, or -errno (storage). */
+int64_t replica_follow_mirror(struct replica *replica, int32_t leader_epoch, const uint8_t *records,
+			      size_t records_size);
 
 /* ---- ISR ---- */
 enum replica_isr_answer {
 	REPLICA_ISR_APPLIED,     /* committed; the image will say the same */
-	REPLICA_ISR_REFUSED,     /* proved not applied: back to the committed ISR */
-	REPLICA_ISR_UNKNOWN,     /* time-out, connection lost, NOT_CONTROLLER...: stays pending (R32) */
+	REPLICA_ISR_REFUSED,     /* proved not applied, no earlier copy either: back to the committed
+				  * ISR. INELIGIBLE_REPLICA proves it, as R33 checks the partition
+				  * epoch first, if a connection that timed out was reset: a copy
+				  * must not arrive afterwards */
+	REPLICA_ISR_UNKNOWN,     /* time-out, connection lost, NOT_CONTROLLER, INVALID_UPDATE_VERSION
+				  * (an earlier copy may be why)...: stays pending (R32) */
 };
+/* Answers that are not to the change in flight are ignored. */
 void replica_isr_answer(struct replica *replica, const struct replica_isr_change *change,
 			enum replica_isr_answer answer, int32_t partition_epoch);
 
