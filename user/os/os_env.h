@@ -21,8 +21,8 @@ struct os_options {
 	unsigned read_helpers;
 	/* So many files waiting for a flush are flushed by one syncfs; 0 = 8. */
 	unsigned syncfs_from_files;
-	/* The folder whose file system syncfs flushes; it must exist. Files that live on another file
-	 * system are flushed one by one, and all are when it is NULL. */
+	/* The folder whose file system syncfs flushes; it must exist. Files that live elsewhere are
+	 * flushed one by one, and all are when it is NULL. */
 	const char *data_folder;
 	/* Where log lines go; NULL = standard error, up to log_level. */
 	struct log *log;
@@ -35,7 +35,8 @@ struct os_options {
 /* Makes a process of `loops` event loops (at least one) and starts its helpers. The last loop is
  * the control loop. SIGTERM and SIGINT are blocked in the calling thread and read by the control
  * loop; SIGPIPE is ignored for good. Returns 0 or -errno. */
-int os_process_new(const struct os_options *options, unsigned loops, struct os_process **ret_process);
+int os_process_new(const struct os_options *options, unsigned loops,
+		   struct os_process **ret_process);
 
 /* Loop number `shard`, below the number of loops. */
 struct env *os_process_env(struct os_process *process, unsigned shard);

@@ -90,7 +90,8 @@ static ssize_t read_whole(int fd, void *bytes, size_t size, int64_t position, in
 	return (ssize_t)done;
 }
 
-ssize_t os_file_read(struct env *env, struct env_file *file, void *bytes, size_t size, int64_t position)
+ssize_t os_file_read(struct env *env, struct env_file *file, void *bytes, size_t size,
+		     int64_t position)
 {
 	(void)env;
 	return read_whole(file->fd, bytes, size, position, 0);

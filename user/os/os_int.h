@@ -101,7 +101,8 @@ int os_file_open(struct env *env, const char *path, unsigned flags, struct env_f
 struct env_file *os_file_ref(struct env_file *file);
 void os_file_unref(struct env *env, struct env_file *file);
 int64_t os_file_size(struct env *env, struct env_file *file);
-ssize_t os_file_read(struct env *env, struct env_file *file, void *bytes, size_t size, int64_t position);
+ssize_t os_file_read(struct env *env, struct env_file *file, void *bytes, size_t size,
+		     int64_t position);
 ssize_t os_file_read_cached(struct env *env, struct env_file *file, void *bytes, size_t size,
 			    int64_t position);
 bool os_file_is_cached(struct env *env, struct env_file *file, int64_t position, size_t size);
@@ -206,7 +207,8 @@ union os_socket_address {
 socklen_t os_address_to_kernel(const struct net_address *address, union os_socket_address *ret);
 void os_address_from_kernel(const union os_socket_address *address, struct net_address *ret);
 /* Takes fd over; it watches nothing. */
-struct env_socket *os_socket_new(struct os_loop *loop, int fd, env_socket_ready *ready, void *context);
+struct env_socket *os_socket_new(struct os_loop *loop, int fd, env_socket_ready *ready,
+				 void *context);
 /* Tells epoll what is wanted now. */
 void os_socket_update(struct env_socket *socket);
 
@@ -214,11 +216,12 @@ int os_listen(struct env *env, const struct net_address *address, struct env_lis
 	      env_socket_ready *ready, void *context, struct env_socket **ret);
 int os_accept(struct env *env, struct env_socket *listener, env_socket_ready *ready, void *context,
 	      struct env_socket **ret);
-int os_connect(struct env *env, const struct net_address *to, env_socket_ready *ready, void *context,
-	       struct env_socket **ret);
+int os_connect(struct env *env, const struct net_address *to, env_socket_ready *ready,
+	       void *context, struct env_socket **ret);
 void os_socket_watch(struct env *env, struct env_socket *socket, unsigned events);
 ssize_t os_socket_receive(struct env *env, struct env_socket *socket, void *bytes, size_t size);
-ssize_t os_socket_send(struct env *env, struct env_socket *socket, const struct iovec *pieces, int count);
+ssize_t os_socket_send(struct env *env, struct env_socket *socket, const struct iovec *pieces,
+		       int count);
 ssize_t os_socket_send_file(struct env *env, struct env_socket *socket, struct env_file *file,
 			    int64_t position, size_t size);
 size_t os_socket_unsent(struct env *env, struct env_socket *socket);
@@ -227,7 +230,8 @@ void os_socket_local(struct env_socket *socket, struct net_address *ret);
 void os_socket_peer(struct env_socket *socket, struct net_address *ret);
 void os_socket_close(struct env *env, struct env_socket *socket, bool reset);
 void os_socket_detach(struct env *env, struct env_socket *socket);
-void os_socket_attach(struct env *env, struct env_socket *socket, env_socket_ready *ready, void *context);
+void os_socket_attach(struct env *env, struct env_socket *socket, env_socket_ready *ready,
+		      void *context);
 
 /* ---- the process (os_process.c) ---- */
 

@@ -3,8 +3,8 @@
  * Invariants:
  *  1. A connection that died while it waited, or that a firewall refused, is passed over.
  *  2. When descriptors or memory run out the listener leaves the epoll set for 100 ms instead of
- *     being reported ready for ever; those who wait stay in the kernel's backlog. It is logged once,
- *     until a connection is accepted again.
+ *     being reported ready for ever; those who wait stay in the kernel's backlog. It is logged
+ *     once, until a connection is accepted again.
  *  3. What a connection needs and can inherit (TCP_NODELAY) is set on the listener: no system call
  *     per connection. */
 #include "os/os_int.h"

@@ -143,7 +143,8 @@ static int find_data_device(struct os_process *process)
 	return 0;
 }
 
-int os_process_new(const struct os_options *options, unsigned loops, struct os_process **ret_process)
+int os_process_new(const struct os_options *options, unsigned loops,
+		   struct os_process **ret_process)
 {
 	struct os_process *process = process_new(options, loops);
 	sigset_t blocked;

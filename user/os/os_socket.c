@@ -1,11 +1,11 @@
 /* Owns connections: what is watched on them, sending and receiving, their end.
  *
  * Invariants:
- *  1. A socket of which nothing is watched is not in the epoll set, because epoll reports errors and
- *     hang-ups to whoever is in it, wanted or not, and would spin.
+ *  1. A socket of which nothing is watched is not in the epoll set, because epoll reports errors
+ *     and hang-ups to whoever is in it, wanted or not, and would spin.
  *  2. A callback comes only for what is watched at that moment, and none after close or detach:
- *     what this round has already polled for the socket is forgotten. A callback may therefore close
- *     any socket of its loop, its own too.
+ *     what this round has already polled for the socket is forgotten. A callback may therefore
+ *     close any socket of its loop, its own too.
  *  3. An error or hang-up counts as readable and writable: whoever then receives or sends learns
  *     the reason.
  *  4. The kernel tells an error once; `error` keeps it for os_socket_error().
@@ -114,7 +114,8 @@ void os_socket_watch(struct env *env, struct env_socket *socket, unsigned events
 
 /* ---- life ---- */
 
-struct env_socket *os_socket_new(struct os_loop *loop, int fd, env_socket_ready *ready, void *context)
+struct env_socket *os_socket_new(struct os_loop *loop, int fd, env_socket_ready *ready,
+				 void *context)
 {
 	struct env_socket *socket = mem_alloc(sizeof(*socket));
 
@@ -126,8 +127,8 @@ struct env_socket *os_socket_new(struct os_loop *loop, int fd, env_socket_ready 
 	return socket;
 }
 
-int os_connect(struct env *env, const struct net_address *to, env_socket_ready *ready, void *context,
-	       struct env_socket **ret)
+int os_connect(struct env *env, const struct net_address *to, env_socket_ready *ready,
+	       void *context, struct env_socket **ret)
 {
 	union os_socket_address address;
 	socklen_t size = os_address_to_kernel(to, &address);
@@ -140,7 +141,8 @@ int os_connect(struct env *env, const struct net_address *to, env_socket_ready *
 	if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) < 0)
 		rc = -errno;
 	/* Interrupted or not, the kernel goes on dialling. */
-	if (rc == 0 && connect(fd, &address.any, size) < 0 && errno != EINPROGRESS && errno != EINTR)
+	if (rc == 0 && connect(fd, &address.any, size) < 0 && errno != EINPROGRESS &&
+	    errno != EINTR)
 		rc = -errno;
 	if (rc < 0) {
 		close(fd);
@@ -175,7 +177,8 @@ void os_socket_detach(struct env *env, struct env_socket *socket)
 	socket->loop = NULL;
 }
 
-void os_socket_attach(struct env *env, struct env_socket *socket, env_socket_ready *ready, void *context)
+void os_socket_attach(struct env *env, struct env_socket *socket, env_socket_ready *ready,
+		      void *context)
 {
 	socket->loop = os_loop_of(env);
 	socket->ready = ready;
@@ -204,7 +207,8 @@ ssize_t os_socket_receive(struct env *env, struct env_socket *socket, void *byte
 	return got < 0 ? failed(socket) : got;
 }
 
-ssize_t os_socket_send(struct env *env, struct env_socket *socket, const struct iovec *pieces, int count)
+ssize_t os_socket_send(struct env *env, struct env_socket *socket, const struct iovec *pieces,
+		       int count)
 {
 	struct msghdr message = {
 		.msg_iov = (struct iovec *)pieces, /* which sendmsg() only reads */

@@ -91,12 +91,13 @@ static void a_write_of_many_pieces_is_whole(void **state)
 	assert_memory_equal(got, wanted, size);
 	assert_int_equal(env_file_read_cached(place.env, file, got, 10, 90), 10);
 	assert_int_equal(env_file_read(place.env, file, got, 1, 5000), 0);
+	assert_int_equal(env_file_write(place.env, file, pieces, 1, 0), 0); /* of no bytes */
 	assert_int_equal(env_file_truncate(place.env, file, 7), 0);
 	assert_int_equal(env_file_size(place.env, file), 7);
 	assert_int_equal(env_file_sync(place.env, file), 0);
 	env_file_unref(place.env, file);
-	assert_int_equal(env_file_open(place.env, place_path(&place, "none", 0), ENV_OPEN_READ, &file),
-			 -ENOENT);
+	assert_int_equal(-ENOENT, env_file_open(place.env, place_path(&place, "none", 0),
+						ENV_OPEN_READ, &file));
 	place_done(&place);
 }
 
@@ -183,6 +184,7 @@ static void a_hole_in_the_middle_of_the_cache_is_found(void **state)
 	env_file_read(place.env, file, &byte, 1, (int64_t)size - 1);
 	assert_true(env_file_is_cached(place.env, file, 0, OS_CACHE_PROBE_BYTES + 1));
 	assert_false(env_file_is_cached(place.env, file, 0, size));
+	assert_false(env_file_is_cached(place.env, file, 0, OS_CACHE_PROBE_BYTES)); /* its end */
 	/* A read whose second half is missing is a miss, not a short read. */
 	assert_int_equal(env_file_read_cached(place.env, file, two, 1, 4095), 1);
 	assert_int_equal(env_file_read_cached(place.env, file, two, 2, 4095), -EAGAIN);
@@ -301,6 +303,44 @@ static void tickets_for_one_file_share_a_flush(void **state)
 	place_done(&place);
 }
 
+static unsigned queued_files(struct place *place)
+{
+	struct os_flush *flush = &place->process->flush;
+	unsigned count;
+
+	pthread_mutex_lock(&flush->helpers.lock);
+	count = flush->on_data_system.count;
+	pthread_mutex_unlock(&flush->helpers.lock);
+	return count;
+}
+
+static void a_ticket_that_comes_during_a_flush_gets_the_next_one(void **state)
+{
+	enum { SLOW_BYTES = 32 << 20 }; /* takes a disk long enough for the second ticket */
+	struct place place = place_new((struct os_options){0});
+	struct env_file *file = place_file(&place, "f", 0);
+	struct iovec piece = {calloc(1, SLOW_BYTES), SLOW_BYTES};
+	uint64_t end_us = env_now_us(place.env) + PATIENCE_US;
+	struct os_flush_counts counts;
+	struct ticket tickets[2];
+	unsigned answered = 0;
+
+	(void)state;
+	assert_int_equal(env_file_write(place.env, file, &piece, 1, 0), 0);
+	ask(place.env, &tickets[0], file, &answered);
+	os_process_turn(place.process, 0);
+	while (queued_files(&place) > 0 && env_now_us(place.env) < end_us)
+		; /* until a helper has taken it */
+	ask(place.env, &tickets[1], file, &answered);
+	TURN_UNTIL(place.process, answered == 2);
+	check_results(tickets, 2, 0);
+	os_process_flush_counts(place.process, &counts);
+	assert_int_equal(counts.fdatasyncs, 2);
+	env_file_unref(place.env, file);
+	free(piece.iov_base);
+	place_done(&place);
+}
+
 static void pretend_syncfs(struct place *place, bool running)
 {
 	struct os_flush *flush = &place->process->flush;
@@ -330,7 +370,7 @@ static void files_gather_while_a_syncfs_runs(void **state)
 	ask(place.env, &outside, null, &answered_outside);
 	TURN_UNTIL(place.process, answered_outside == 1);
 	assert_int_equal(outside.result, -EINVAL);
-	assert_int_equal(answered, 0);
+	assert_int_equal(queued_files(&place), FILES);
 	pretend_syncfs(&place, false);
 	TURN_UNTIL(place.process, answered == FILES);
 	check_results(tickets, FILES, 0);
@@ -349,7 +389,8 @@ static void a_failed_syncfs_fails_every_ticket_of_its_round(void **state)
 	int fd = place.process->flush.data_folder_fd;
 
 	(void)state;
-	place.process->flush.data_folder_fd = -1; /* no disk fails on demand: EBADF stands for EIO */
+	/* No disk fails on demand: EBADF stands for EIO. */
+	place.process->flush.data_folder_fd = -1;
 	ask_for_files(&place, tickets, FILES, &answered);
 	TURN_UNTIL(place.process, answered == FILES);
 	check_results(tickets, FILES, -EBADF);
@@ -466,8 +507,8 @@ static void folders_are_listed_by_name(void **state)
 	assert_int_equal(env_folder_sync(place.env, place.folder), 0);
 	assert_int_equal(env_folder_list(place.env, place.folder, append_name, names), 0);
 	assert_string_equal(names, "a10 a9 b2 ");
-	assert_int_equal(env_folder_list(place.env, place_path(&place, "none", 0), append_name, names),
-			 -ENOENT);
+	assert_int_equal(-ENOENT, env_folder_list(place.env, place_path(&place, "none", 0),
+						  append_name, names));
 	place_done(&place);
 }
 
@@ -495,6 +536,7 @@ int main(void)
 		cmocka_unit_test(many_files_are_flushed_by_one_syncfs),
 		cmocka_unit_test(few_files_are_flushed_one_by_one),
 		cmocka_unit_test(tickets_for_one_file_share_a_flush),
+		cmocka_unit_test(a_ticket_that_comes_during_a_flush_gets_the_next_one),
 		cmocka_unit_test(files_gather_while_a_syncfs_runs),
 		cmocka_unit_test(a_failed_syncfs_fails_every_ticket_of_its_round),
 		cmocka_unit_test(flushes_of_several_loops_are_all_answered_at_home),

@@ -41,7 +41,8 @@ static void timers_fire_in_order_and_not_early(void **state)
 	for (unsigned i = 0; i < TIMERS; i++) {
 		all.timers[i] = (struct timed){{.fire = note_fired}, &all, i};
 		/* 7 and TIMERS share no divisor: every place is taken once */
-		env_timer_start(all.env, &all.timers[i].timer, now_us + 1000 + i * 7 % TIMERS * 200);
+		env_timer_start(all.env, &all.timers[i].timer,
+				now_us + 1000 + i * 7 % TIMERS * 200);
 	}
 	env_timer_stop(all.env, &all.timers[3].timer);
 	TURN_UNTIL(process, all.count == TIMERS - 1);

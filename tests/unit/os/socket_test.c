@@ -184,6 +184,48 @@ static void a_port_is_shared_only_when_asked(void **state)
 	os_process_free(process);
 }
 
+static void a_port_has_room_for_both_families(void **state)
+{
+	struct os_process *process = process_of((struct os_options){0});
+	struct env *env = os_process_env(process, 0);
+	struct env_listen_options plain = {0};
+	struct net_address four = loopback("0.0.0.0:0"), six = loopback("[::]:0");
+	struct env_socket *one, *two;
+
+	(void)state;
+	assert_int_equal(env_listen(env, &four, plain, note_ready, NULL, &one), 0);
+	env_socket_local(env, one, &four);
+	six.port = four.port;
+	assert_int_equal(env_listen(env, &six, plain, note_ready, NULL, &two), 0);
+	env_socket_close(env, one);
+	env_socket_close(env, two);
+	os_process_free(process);
+}
+
+static void a_port_can_be_listened_on_again_at_once(void **state)
+{
+	struct net_address address;
+	struct pair pair;
+	char byte;
+
+	(void)state;
+	pair_init(&pair, "127.0.0.1:0");
+	env_socket_local(pair.env, pair.listener.socket, &address);
+	/* The server closes first: its end stays behind in TIME_WAIT. */
+	env_socket_close(pair.env, pair.server.socket);
+	env_socket_close(pair.env, pair.listener.socket);
+	pair.server.socket = NULL;
+	env_socket_watch(pair.env, pair.client.socket, ENV_READABLE);
+	TURN_UNTIL(pair.process,
+		   env_socket_receive(pair.env, pair.client.socket, &byte, 1) == 0);
+	env_socket_close(pair.env, pair.client.socket);
+	pair.client.socket = NULL;
+	assert_int_equal(env_listen(pair.env, &address, (struct env_listen_options){0}, note_ready,
+				    NULL, &pair.listener.socket),
+			 0);
+	pair_done(&pair);
+}
+
 /* ---- bytes ---- */
 
 enum { TRANSFER_BYTES = 16 * 1024 * 1024 };
@@ -212,7 +254,8 @@ static ssize_t send_some(struct flow *flow, struct env_socket *socket)
 				 {(char *)flow->bytes + flow->sent + half, left - half}};
 
 	if (flow->file)
-		return env_socket_send_file(flow->env, socket, flow->file, (int64_t)flow->sent, left);
+		return env_socket_send_file(flow->env, socket, flow->file, (int64_t)flow->sent,
+					    left);
 	return env_socket_send(flow->env, socket, pieces, 2);
 }
 
@@ -231,8 +274,10 @@ static void move(struct env_socket *socket, unsigned events, void *context)
 	}
 	if (!(events & ENV_WRITABLE))
 		return;
-	for (got = 0; got >= 0 && mover->out->sent < TRANSFER_BYTES; mover->out->sent += got > 0 ? (size_t)got : 0)
+	for (got = 0; got >= 0 && mover->out->sent < TRANSFER_BYTES;) {
 		got = send_some(mover->out, socket);
+		mover->out->sent += got > 0 ? (size_t)got : 0;
+	}
 	mover->out->full += got == -EAGAIN;
 	mover->out->wrong |= got < 0 && got != -EAGAIN;
 	if (mover->out->sent == TRANSFER_BYTES)
@@ -254,8 +299,8 @@ static void much_travels_both_ways_past_full_queues(void **state)
 		bytes[i] = (char)(i * 2654435761u >> 24);
 	up = down = (struct flow){.env = pair.env, .bytes = bytes};
 	snprintf(path, sizeof(path), "%s/segment", folder);
-	assert_int_equal(env_file_open(pair.env, path, ENV_OPEN_WRITE | ENV_OPEN_CREATE, &down.file),
-			 0);
+	assert_int_equal(
+		env_file_open(pair.env, path, ENV_OPEN_WRITE | ENV_OPEN_CREATE, &down.file), 0);
 	assert_int_equal(env_file_write(pair.env, down.file, &piece, 1, 0), 0);
 	env_socket_detach(pair.env, pair.client.socket);
 	env_socket_detach(pair.env, pair.server.socket);
@@ -294,8 +339,9 @@ static void unsent_counts_until_the_peer_s_kernel_has_it(void **state)
 	assert_in_range(env_socket_unsent(pair.env, pair.client.socket), 1, sent);
 	env_socket_watch(pair.env, pair.server.socket, ENV_READABLE);
 	while (received < sent) {
-		TURN_UNTIL(pair.process, (got = env_socket_receive(pair.env, pair.server.socket, bytes,
-								   sizeof(bytes))) != -EAGAIN);
+		TURN_UNTIL(pair.process,
+			   (got = env_socket_receive(pair.env, pair.server.socket, bytes,
+						     sizeof(bytes))) != -EAGAIN);
 		assert_true(got > 0);
 		received += (size_t)got;
 	}
@@ -439,7 +485,7 @@ struct traveller {
 	struct env_timer give_up;
 	unsigned echoed; /* the server's */
 	unsigned received; /* the client's */
-	bool wrong;
+	atomic_bool wrong;
 };
 
 static void server_ready(struct env_socket *socket, unsigned events, void *context)
@@ -596,6 +642,8 @@ int main(void)
 		cmocka_unit_test(a_refused_connect_is_reported),
 		cmocka_unit_test(s5_a_foreign_address_can_be_listened_on),
 		cmocka_unit_test(a_port_is_shared_only_when_asked),
+		cmocka_unit_test(a_port_has_room_for_both_families),
+		cmocka_unit_test(a_port_can_be_listened_on_again_at_once),
 		cmocka_unit_test(much_travels_both_ways_past_full_queues),
 		cmocka_unit_test(unsent_counts_until_the_peer_s_kernel_has_it),
 		cmocka_unit_test(a_reset_is_seen_as_one_and_a_close_as_the_end),
