@@ -105,7 +105,8 @@ static void try_batches(const uint8_t *bytes, size_t size)
 	}
 }
 
-static void try_header(const uint8_t choice[static CHOICE_BYTES], const uint8_t *bytes, size_t size)
+static void try_header(const uint8_t choice[static CHOICE_BYTES], const uint8_t *bytes,
+		       size_t size)
 {
 	const struct wire_api *api = wire_apis[choice[0] % api_count()];
 	struct reader in = reader_of(bytes, size);
@@ -142,8 +143,11 @@ static void draw_bytes(struct filler *f, struct buffer *frame)
 {
 	size_t size = fill_below(f, FRAME_MOST_BYTES);
 
-	for (size_t i = 0; i < size; i++)
-		buffer_put_i8(frame, (int8_t)(fill_below(f, 3) ? fill_below(f, 4) : fill_random(f)));
+	for (size_t i = 0; i < size; i++) {
+		uint64_t byte = fill_below(f, 3) ? fill_below(f, 4) : fill_random(f);
+
+		buffer_put_i8(frame, (int8_t)byte);
+	}
 }
 
 static void draw_batch(struct filler *f, struct buffer *frame)

@@ -158,7 +158,8 @@ enum batch_result batch_next_produced(struct reader *in, struct batch *ret_batch
 
 	if (result != BATCH_OK)
 		return result;
-	if (batch.record_count < 1 || batch.record_count - 1 != batch.last_offset_delta ||
+	/* The delta is not negative: there is at least one record. */
+	if (batch.record_count - 1 != batch.last_offset_delta ||
 	    (batch.attributes & BATCH_CODEC_MASK) > BATCH_CODEC_LAST ||
 	    (batch.attributes & BATCH_CONTROL) || !producer_is_possible(&batch) ||
 	    !timestamps_are_possible(&batch))

@@ -356,6 +356,28 @@ static void compressed_records_are_not_read(void **state)
 	buffer_done(&b);
 }
 
+static void log_append_time_is_every_records_time(void **state)
+{
+	struct batch_builder builder;
+	struct batch_record r;
+	struct batch batch;
+	struct buffer b = {0};
+	struct reader in, records;
+
+	(void)state;
+	batch_begin(&builder, &b, 0, 5);
+	batch_add(&builder, NULL, 0, "v", 1);
+	builder.header.attributes = BATCH_LOG_APPEND_TIME;
+	builder.header.max_timestamp_ms = 99;
+	batch_end(&builder);
+	in = reader_of(b.data, b.size);
+	assert_int_equal(batch_next(&in, &batch), BATCH_OK);
+	records = batch_records(&batch);
+	assert_int_equal(batch_next_record(&batch, &records, &r), BATCH_OK);
+	assert_int_equal(r.timestamp_ms, 99);
+	buffer_done(&b);
+}
+
 /* A batch that was put together by hand: one record, key null, value "v", producer 7 epoch 1
  * sequence 2, base offset 3, leader epoch 4. */
 static void the_bytes_are_kafkas(void **state)
@@ -400,6 +422,7 @@ int main(void)
 		cmocka_unit_test(records_that_lie_are_corrupt),
 		cmocka_unit_test(records_cut_or_flipped_end_in_bounds),
 		cmocka_unit_test(compressed_records_are_not_read),
+		cmocka_unit_test(log_append_time_is_every_records_time),
 		cmocka_unit_test(the_bytes_are_kafkas),
 	};
 

@@ -283,9 +283,10 @@ static void a_null_that_the_version_does_not_know_is_encoded_as_empty(void **sta
 
 /* ---- tags ---- */
 
-static int decode_heartbeat(const char *tags, struct broker_heartbeat_request *ret)
+static int decode_heartbeat_of(int16_t version, const char *tags,
+			       struct broker_heartbeat_request *ret)
 {
-	struct case_of c = {wire_broker_heartbeat.request, 1, true};
+	struct case_of c = {wire_broker_heartbeat.request, version, true};
 	struct hex h = hex_of("00000007 0000000000000009 000000000000000a 00 00");
 	struct hex more = hex_of(tags);
 	struct arena arena;
@@ -296,6 +297,22 @@ static int decode_heartbeat(const char *tags, struct broker_heartbeat_request *r
 	rc = decode_copy(c, h.bytes, h.size + more.size, &arena, ret);
 	arena_done(&arena);
 	return rc;
+}
+
+static int decode_heartbeat(const char *tags, struct broker_heartbeat_request *ret)
+{
+	return decode_heartbeat_of(1, tags, ret);
+}
+
+/* Tag 0, OfflineLogDirs, comes with version 1: before, nobody knows what it means. */
+static void a_tag_of_a_later_version_is_unknown(void **state)
+{
+	struct broker_heartbeat_request r;
+
+	(void)state;
+	assert_int_equal(decode_heartbeat_of(0, "01 00 02 aabb", &r), 0);
+	assert_int_equal(r.offline_log_dirs.count, 0);
+	assert_int_equal(decode_heartbeat_of(1, "01 00 02 aabb", &r), -EBADMSG);
 }
 
 static void tagged_fields_are_found_and_unknown_ones_skipped(void **state)
@@ -411,7 +428,12 @@ static void records_of_a_file_are_spliced_and_counted_in_the_size(void **state)
 	assert_int_equal(out.splices[0].size, 0x1000);
 	assert_memory_equal(out.bytes.data, first.bytes, first.size);
 	assert_int_equal(out.bytes.size + 0x1000 - 4, 0x104f);
-	assert_int_equal(file.references, 2);
+	/* A second response's size counts its own piece only. */
+	wire_encode_response(&wire_fetch, 4, 42, &response, &out);
+	assert_int_equal(out.splice_count, 2);
+	assert_int_equal(out.splices[1].at, out.bytes.size / 2 + first.size);
+	assert_memory_equal(out.bytes.data + out.bytes.size / 2, first.bytes, first.size);
+	assert_int_equal(file.references, 3);
 	wire_output_done(&out);
 	assert_int_equal(file.references, 1);
 }
@@ -422,7 +444,8 @@ static void two_responses_follow_each_other_in_one_output(void **state)
 {
 	struct handshake_proof_response response = {.error_code = 58};
 	struct wire_output out = {0};
-	struct hex expected = hex_of("00000008 00000001 00 003a 00" "00000008 00000002 00 003a 00");
+	struct hex expected = hex_of("00000008 00000001 00 003a 00"
+				     "00000008 00000002 00 003a 00");
 	struct reader in;
 	int32_t correlation_id;
 
@@ -438,6 +461,20 @@ static void two_responses_follow_each_other_in_one_output(void **state)
 	assert_int_equal(correlation_id, 2);
 	assert_int_equal(response.error_code, 58);
 	wire_output_done(&out);
+}
+
+static void a_request_headers_client_id_may_be_null_and_nothing_else(void **state)
+{
+	struct hex null = hex_of("0003 0001 00000005 ffff");
+	struct hex worse = hex_of("0003 0001 00000005 fffe");
+	struct reader in = reader_of(null.bytes, null.size);
+	struct wire_request_header header;
+
+	(void)state;
+	assert_int_equal(wire_decode_request_header(&wire_metadata, &in, &header), 0);
+	assert_null(header.client_id.data);
+	in = reader_of(worse.bytes, worse.size);
+	assert_int_equal(wire_decode_request_header(&wire_metadata, &in, &header), -EBADMSG);
 }
 
 static void a_request_header_cut_anywhere_is_refused(void **state)
@@ -472,11 +509,13 @@ int main(void)
 		cmocka_unit_test(the_arena_limits_what_a_frame_can_take),
 		cmocka_unit_test(a_null_that_the_version_does_not_know_is_encoded_as_empty),
 		cmocka_unit_test(tagged_fields_are_found_and_unknown_ones_skipped),
+		cmocka_unit_test(a_tag_of_a_later_version_is_unknown),
 		cmocka_unit_test(tags_that_lie_are_refused),
 		cmocka_unit_test(a_tagged_field_with_its_missing_value_is_left_out),
 		cmocka_unit_test(a_long_tagged_field_is_moved_whole),
 		cmocka_unit_test(records_of_a_file_are_spliced_and_counted_in_the_size),
 		cmocka_unit_test(two_responses_follow_each_other_in_one_output),
+		cmocka_unit_test(a_request_headers_client_id_may_be_null_and_nothing_else),
 		cmocka_unit_test(a_request_header_cut_anywhere_is_refused),
 	};
 

@@ -119,7 +119,7 @@ static inline void fill_array(struct filler *f, const struct wire_field *field, 
 	memcpy(at, &array, sizeof(array));
 }
 
-/* Fields that the version does not have, and half of the tagged ones, keep what wire_init() gave. */
+/* What the version does not have, and half of the tagged fields, keep what wire_init() gave. */
 static inline void fill_struct(struct filler *f, const struct wire_schema *schema, void *message)
 {
 	wire_init(schema, message);
@@ -147,7 +147,8 @@ static inline void *fill_message(struct filler *f, const struct wire_schema *sch
 
 /* ---- comparing ---- */
 
-static inline bool fill_same_struct(const struct wire_schema *schema, const void *a, const void *b);
+static inline bool fill_same_struct(const struct wire_schema *schema, const void *a,
+				    const void *b);
 
 static inline bool fill_same_bytes(const void *a, int32_t a_size, const void *b, int32_t b_size)
 {

@@ -1,4 +1,4 @@
-/* Bytes as a test writes them down: hexadecimal digits, with 'text' between; spaces mean nothing. */
+/* Bytes as a test writes them: hexadecimal digits with 'text' between; spaces mean nothing. */
 #pragma once
 
 #include <stdint.h>

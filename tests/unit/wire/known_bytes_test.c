@@ -232,7 +232,8 @@ static void fetch_requests(void **state)
 {
 	struct known v4 = begin(&wire_fetch, 4,
 				"0001 0004 00000001 0002 'me'"
-				"ffffffff 000001f4 00000001 03200000 01 00000001 0002 't1' 00000001"
+				"ffffffff 000001f4 00000001 03200000 01"
+				"00000001 0002 't1' 00000001"
 				"00000004 0000000000000064 00100000");
 	struct known v11 = begin(&wire_fetch, 11,
 				 "0001 000b 00000001 0002 'me'"
