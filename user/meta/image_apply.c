@@ -165,7 +165,8 @@ static int apply_topic(struct image *draft, const struct topic_record *record)
 {
 	struct image_topic *t;
 
-	if (record->name.size == 0 || uuid_is_zero(record->topic_id) ||
+	if (record->name.size == 0 || memchr(record->name.data, 0, (size_t)record->name.size) ||
+	    uuid_is_zero(record->topic_id) ||
 	    image_find_topic(draft, record->name.data, (size_t)record->name.size) ||
 	    image_find_topic_by_id(draft, record->topic_id))
 		return -EBADMSG;
