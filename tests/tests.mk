@@ -3,7 +3,8 @@
 # runs all. Which tests belong to `make check` and `make check-slow`, and how long each may take,
 # stands in tests/suites/; tests/run runs them.
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
-E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/bare)
+E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/bare) \
+	$(BUILD)/bpf/lab_pass.bpf.o
 # Everything that the suites run and that has to be built: add to it where a link rule is added.
 TEST_PROGRAMS = $(UNIT_TESTS) $(E2E_PROGRAMS) $(BUILD)/tests/fuzz/wire_fuzz
 
@@ -12,9 +13,9 @@ TEST_PROGRAMS = $(UNIT_TESTS) $(E2E_PROGRAMS) $(BUILD)/tests/fuzz/wire_fuzz
 unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
 # The unit tests of every folder may use the real env; those above base mostly need it. base comes
 # last, once: os needs it, and of an archive that is named twice make keeps the first in $^.
+os_and_base := $(call archive,os) $(call archive,base)
 $(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o \
-	$$(filter-out $$(call archive,os) $$(call archive,base),$$(call archives,$$(call unit_folder,$$*))) \
-	$$(call archive,os) $(call archive,base)
+	$$(filter-out $(os_and_base),$$(call archives,$$(call unit_folder,$$*))) $(os_and_base)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(call libs,$(call unit_folder,$*)) $(LIBS_base)
 
