@@ -4,6 +4,9 @@
  * codec walks the tables, for every version. Nothing else in the tree knows what a compact string
  * or a tagged field looks like. Source: Kafka's protocol guide; KIP-482 for flexible versions.
  *
+ * In a message's header "12+" beside a member means from version 12 on, "to 3" up to version 3; a
+ * version without the field decodes to its `missing` value and does not encode it.
+ *
  * Memory: decoded strings, bytes and records point into the frame that was decoded; arrays lie in
  * the arena. Both must outlive the struct. */
 #pragma once
