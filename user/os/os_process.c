@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -150,6 +151,7 @@ int os_process_new(const struct os_options *options, unsigned loops,
 	sigset_t blocked;
 	int rc = 0;
 
+	assert(loops > 0); /* the last is the control loop */
 	block_signals(process, &blocked);
 	for (unsigned i = 0; rc == 0 && i < loops; i++)
 		rc = os_loop_init(&process->loops[i], process, i);
