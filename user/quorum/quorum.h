@@ -50,29 +50,38 @@ enum quorum_error { /* in responses */
 	QUORUM_NOT_LEADER,     /* leader_id and epoch say who is, as far as known */
 	QUORUM_FENCED_EPOCH,   /* the request's epoch is lower than mine */
 	QUORUM_UNKNOWN_EPOCH,  /* ... higher than mine */
-	QUORUM_WRONG_VOTER,    /* the request was for another directory id, or the sender is unknown */
+	QUORUM_WRONG_VOTER,    /* a vote for another directory id, from an unknown one, or from me,
+				* who may not vote (R50) */
 };
 
 struct quorum_message {
 	enum quorum_message_type type;
 	int32_t from, to;
+	uint64_t id;     /* of a request: set by the quorum that asks. Whoever carries the response
+			  * back to it fills the id in again (by correlation id, say: it need not
+			  * travel) */
 	uint64_t tag;    /* of a request: chosen by the one who delivers it, echoed in the response */
 	int32_t epoch;   /* the sender's leader epoch (a vote: the candidate's) */
 	int32_t leader_id; /* the sender's idea, -1 unknown */
 	enum quorum_error error;
 
 	bool pre_vote, granted;      /* votes */
-	struct uuid from_directory, to_directory;
+	struct uuid from_directory;  /* of the sender of a vote or fetch request: a fetch counts for a
+				      * voter only when it comes from that voter's directory (R50) */
+	struct uuid to_directory;    /* vote request: the voter that is meant */
 	int32_t last_epoch;          /* vote: of the candidate's log; fetch: lastFetchedEpoch (R23) */
 	int64_t end_offset;          /* vote: the candidate's LEO; fetch: the fetch offset */
 	int64_t durable_offset;      /* fetch request: what the follower has flushed (R49) */
 	int32_t diverging_epoch;     /* fetch response (R24), -1 none */
 	int64_t diverging_end_offset;
 	int64_t high_watermark;      /* fetch response */
+	int32_t successor_id;        /* end epoch: who should stand */
 	const uint8_t *records;      /* fetch response: whole batches */
 	size_t records_size;
 };
 
+/* From inside a callback only quorum_propose() and quorum_describe() may be called; whoever has an
+ * answer for the quorum at once posts it to this loop. */
 struct quorum_callbacks {
 	void *context;
 	/* Hands a message to the network; may be lost. Requests to one node keep their order. */
@@ -91,7 +100,14 @@ struct quorum_callbacks {
 	void (*fatal)(void *context, const char *sentence);
 };
 
-/* Opens vote file and log and begins to take part. `clean` as in plog_open(). WAITS.
+/* Makes what a voter or observer starts from: the first records (whole batches from offset 0 on,
+ * epoch 0, the same on every node; may be none) and a vote file without a vote. WAITS. Returns 0,
+ * -EEXIST when there is a vote file already, or -errno. */
+int quorum_format(struct env *env, const char *folder, const uint8_t *records, size_t records_size);
+
+/* Opens vote file and log and begins to take part. `clean` as in plog_open(). A node without a vote
+ * file, or whose directory id is not the one that the voter set has for its id, only pulls: it
+ * neither votes nor stands (R50). A single voter leads when this returns. WAITS.
  * Returns 0, -errno, or -EBADMSG when R52 refuses the log (a sentence has been logged). */
 int quorum_open(struct env *env, const struct quorum_options *options,
 		const struct quorum_callbacks *callbacks, bool clean, struct quorum **ret_quorum);
