@@ -50,7 +50,8 @@ void controller_seed(const struct controller_seed *seed, struct change *change);
 
 /* ---- brokers ---- */
 
-/* R5, R7, R38, R45 (cut partitions). `old_is_dead`: a dial was answered by another incarnation.
+/* R5, R7, R38, R45: a partition that was cut leaves the ISR where somebody leads, else it waits in the
+ * ISR for the others. `old_is_dead`: a dial was answered by another incarnation.
  * Another incarnation of the same directory (its lock) proves as much by itself. Fencing the old one
  * and registering the new one is one batch. A new broker id joins the slots' orders (slots.h).
  * log_dirs[0] is the directory id; durable counts only with the directory that the image knows. The

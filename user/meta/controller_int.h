@@ -37,13 +37,13 @@ struct replica_rank partition_rank(const struct image *image, const struct image
 				   const struct image_partition *partition, int32_t broker);
 int rank_compare(struct replica_rank a, struct replica_rank b);
 
-/* Changes ISR (isr NULL: as it is) and leader (METADATA_UNCHANGED: as it is), if there is anything
- * to change, with a line in change->losses where R40 wants one. */
+/* Adds a change of ISR (NULL: as it is) and leader (METADATA_UNCHANGED: as it is), with a line in
+ * change->losses where R40 wants one. */
 void decision_change_partition(struct decision *d, const struct image_topic *topic, int32_t partition,
 			       const int32_t *isr, int32_t isr_count, int32_t leader);
 /* Elects when the leader cannot lead (any more): R36, R38, R45. */
 void decision_elect(struct decision *d, const struct image_topic *topic, int32_t partition);
-/* Takes the broker out of the partition's ISR unless it is alone there, and elects if need be. */
+/* Takes the broker out of the partition's ISR unless it is alone there; it cannot lead any more. */
 void decision_leave_isr(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t broker);
 /* Makes that broker the leader if it is live and an election could choose it. */
 void decision_prefer(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t broker);

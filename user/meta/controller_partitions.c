@@ -2,7 +2,8 @@
  *
  * 1. A leader is live and in the ISR, or there is none.
  * 2. An ISR never becomes empty: its last member stays, live or not.
- * 3. A replica that lacks more than another ISR member waits for that one (R45). */
+ * 3. A replica that lacks more than another ISR member waits for that one (R45). While there is a
+ *    leader, the others of its ISR were not cut: whoever was leaves, and comes back whole. */
 #include "meta/controller_int.h"
 
 #include "base/mem.h"
@@ -136,50 +137,58 @@ void decision_change_partition(struct decision *d, const struct image_topic *top
 	decision_add(d, METADATA_PARTITION_CHANGE, &record);
 }
 
-void decision_elect(struct decision *d, const struct image_topic *topic, int32_t partition)
+/* The ISR without `leaving` (unless that is all of it) and, when there is a leader, without those
+ * others that were cut (R45): they replicate and come back by AlterPartition. */
+static int32_t isr_after(const struct decision *d, const struct image_topic *topic,
+			 const struct image_partition *p, const int32_t *isr, int32_t isr_count,
+			 int32_t leaving, int32_t leader, int32_t *ret_isr)
+{
+	int32_t count = 0;
+
+	for (int32_t i = 0; i < isr_count; i++) {
+		bool whole = rank_compare(partition_rank(d->after, topic, p, isr[i]), rank_whole) == 0;
+
+		if ((isr[i] != leaving || isr_count == 1) && (leader == -1 || isr[i] == leader || whole))
+			ret_isr[count++] = isr[i];
+	}
+	return count;
+}
+
+/* Makes ISR and leader what they must be now: without `leaving` (-1: nobody); a leader that can go
+ * on does, unless `preferred` (-1: nobody) may lead instead. */
+static void settle(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t leaving,
+		   int32_t preferred)
 {
 	const struct image_partition *p = decision_partition(d, topic, partition);
-	struct election e = election_of(d, topic, p, p->isr, p->isr_count);
-	int32_t leader;
+	int32_t *isr = mem_alloc((size_t)p->isr_count * sizeof(*isr));
+	int32_t count = isr_after(d, topic, p, p->isr, p->isr_count, leaving, -1, isr);
+	struct election e = election_of(d, topic, p, isr, count);
+	int32_t leader = p->leader;
 
-	if (image_broker_is_live(d->after, p->leader))
-		return;
-	leader = election_result(&e, slot_holder(d, p));
-	if (leader != p->leader)
-		decision_change_partition(d, topic, partition, NULL, 0, leader);
+	if (preferred != -1 && election_may_choose(&e, preferred))
+		leader = preferred;
+	else if (leader == leaving || !image_broker_is_live(d->after, leader))
+		leader = election_result(&e, slot_holder(d, p));
+	count = isr_after(d, topic, p, isr, count, -1, leader, isr);
+	if (count < p->isr_count || leader != p->leader)
+		decision_change_partition(d, topic, partition, count < p->isr_count ? isr : NULL, count,
+					  leader == p->leader ? METADATA_UNCHANGED : leader);
+	mem_free(isr);
+}
+
+void decision_elect(struct decision *d, const struct image_topic *topic, int32_t partition)
+{
+	settle(d, topic, partition, -1, -1);
 }
 
 void decision_leave_isr(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t broker)
 {
-	const struct image_partition *p = decision_partition(d, topic, partition);
-	int32_t leader = METADATA_UNCHANGED, count = 0, *isr;
-	struct election e;
-
-	if (p->isr_count == 1 || !image_partition_in_isr(p, broker)) {
-		decision_elect(d, topic, partition);
-		return;
-	}
-	isr = mem_alloc((size_t)p->isr_count * sizeof(*isr));
-	for (int32_t i = 0; i < p->isr_count; i++)
-		if (p->isr[i] != broker)
-			isr[count++] = p->isr[i];
-	if (p->leader == broker || !image_broker_is_live(d->after, p->leader)) {
-		e = election_of(d, topic, p, isr, count);
-		leader = election_result(&e, slot_holder(d, p));
-		if (leader == p->leader)
-			leader = METADATA_UNCHANGED;
-	}
-	decision_change_partition(d, topic, partition, isr, count, leader);
-	mem_free(isr);
+	settle(d, topic, partition, broker, -1);
 }
 
 void decision_prefer(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t broker)
 {
-	const struct image_partition *p = decision_partition(d, topic, partition);
-	struct election e = election_of(d, topic, p, p->isr, p->isr_count);
-
-	if (p->leader != broker && election_may_choose(&e, broker))
-		decision_change_partition(d, topic, partition, NULL, 0, broker);
+	settle(d, topic, partition, -1, broker);
 }
 
 /* ---- AlterPartition ---- */

@@ -200,6 +200,10 @@ enum kafka_error controller_move_slot(const struct image *image, const struct co
 		*ret_sentence = "that broker is not registered, fenced or shutting down";
 		return KAFKA_BROKER_NOT_AVAILABLE;
 	}
+	if (!image_list_has(s->order, s->order_count, to)) {
+		*ret_sentence = "that broker is not in the slot's order";
+		return KAFKA_BROKER_NOT_AVAILABLE;
+	}
 	d = decision_begin(image, options, change);
 	decision_move_slot(&d, slot, to);
 	prefer_in_slot(&d, slot, to);
