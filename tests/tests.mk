@@ -5,8 +5,9 @@
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/bare) \
 	$(BUILD)/bpf/lab_pass.bpf.o
+SIM_PROGRAMS := $(BUILD)/tests/sim/quorum_sim
 # Everything that the suites run and that has to be built: add to it where a link rule is added.
-TEST_PROGRAMS = $(UNIT_TESTS) $(E2E_PROGRAMS) $(BUILD)/tests/fuzz/wire_fuzz
+TEST_PROGRAMS = $(UNIT_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) $(BUILD)/tests/fuzz/wire_fuzz
 
 .PHONY: unit e2e-programs test-programs tsan
 .SECONDEXPANSION:
@@ -27,6 +28,9 @@ $(BUILD)/tests/e2e/history: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2e
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lrdkafka
 $(BUILD)/tests/fuzz/wire_fuzz: $(BUILD)/obj/tests/fuzz/wire_fuzz.o $(call archives,wire)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
+$(BUILD)/tests/sim/quorum_sim: $(BUILD)/obj/tests/sim/quorum_sim.o $(call archives,quorum)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call archive,base)

@@ -67,6 +67,7 @@ struct node {
 	int64_t flush_end; /* of the flush that is under way; truncation lowers it */
 	int64_t applied;
 	struct disk disk;
+	struct disk lost; /* the voter's disk, when this node has come back with another */
 	struct quorum_state state;
 };
 
@@ -252,24 +253,19 @@ static void check_leader(struct sim *s, int i)
 		}
 }
 
-static bool is_voter_disk(const struct sim *s, int i)
+static bool holds(const struct disk *d, int64_t at, struct entry entry)
 {
-	return i < s->voters && uuid_equal(s->node[i].disk.directory_id,
-					   s->node[i].state.voters[i].directory_id);
+	return d->on_disk > at && !memcmp(&d->entries[at], &entry, sizeof(entry));
 }
 
+/* A disk that was lost since then had it; one that came in its place does not count (R50). */
 static void check_on_majority(struct sim *s, int64_t at, struct entry entry)
 {
 	int count = 0;
 
-	for (int i = 0; i < s->voters; i++) {
-		const struct disk *d = &s->node[i].disk;
-
-		count += is_voter_disk(s, i) && d->on_disk > at &&
-			 !memcmp(&d->entries[at], &entry, sizeof(entry));
-	}
-	/* A disk that was lost later had it. */
-	if (count + s->lost_disks <= s->voters / 2)
+	for (int i = 0; i < s->voters; i++)
+		count += holds(s->node[i].lost.entries ? &s->node[i].lost : &s->node[i].disk, at, entry);
+	if (count <= s->voters / 2)
 		fail(s, "CommittedIsDurable", "offset %ld lies on %d disks of %d", (long)at, count, s->voters);
 }
 
@@ -506,13 +502,16 @@ static void lose_disk(struct sim *s, int i)
 {
 	struct node *n = &s->node[i];
 
-	if (i < s->voters && s->lost_disks + 1 > (s->voters - 1) / 2)
+	if (i >= s->voters || n->lost.entries || s->lost_disks + 1 > (s->voters - 1) / 2)
 		return;
-	s->lost_disks += i < s->voters;
+	s->lost_disks++;
 	crash(s, i, true);
-	n->disk.end = n->disk.durable = n->disk.on_disk = 0;
-	n->disk.vote = (struct quorum_vote){true, 0, -1, {{0}}};
-	n->disk.directory_id = (struct uuid){{(uint8_t)(100 + i)}};
+	n->lost = n->disk;
+	n->disk = (struct disk){
+		.entries = mem_alloc(MOST_ENTRIES * sizeof(struct entry)),
+		.vote = {.present = true, .voted_id = -1},
+		.directory_id = {{(uint8_t)(100 + i)}},
+	};
 }
 
 static void trouble(struct sim *s)
@@ -637,8 +636,10 @@ static void tear_down(struct sim *s)
 {
 	while (s->event_count)
 		mem_free(queue_pop(s));
-	for (int i = 0; i < s->nodes; i++)
+	for (int i = 0; i < s->nodes; i++) {
 		mem_free(s->node[i].disk.entries);
+		mem_free(s->node[i].lost.entries);
+	}
 	mem_free(s->events);
 	mem_free(s->ledger);
 }
