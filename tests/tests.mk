@@ -33,9 +33,9 @@ $(BUILD)/tests/fuzz/wire_fuzz: $(BUILD)/obj/tests/fuzz/wire_fuzz.o $(call archiv
 $(BUILD)/tests/sim/quorum_sim: $(BUILD)/obj/tests/sim/quorum_sim.o $(call archives,quorum)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
-$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call archive,base)
+$(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call archives,ctl)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_ctl) $(LIBS_base)
 
 # ---- targets ----
 # What does not build is a failed test and not the end: -k, and the runner says what is missing.
