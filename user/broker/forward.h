@@ -1,0 +1,37 @@
+/* S5: a slot connection that arrives where the slot is not held is carried to the holder's internal
+ * listener in user space. The kernel path is an accelerator; this is what is always right. */
+#pragma once
+
+#include "broker/worker.h"
+
+struct shard;
+
+struct forward_counts {
+	uint64_t forwarded;  /* connections whose preface was answered */
+	uint64_t local;      /* held ones that became our own when the slot came here */
+	uint64_t reset;      /* held too long, moved away, forwarding off */
+	uint64_t bytes_up;   /* from clients to holders */
+	uint64_t bytes_down;
+	uint64_t arrived;    /* forwarded to us and served here */
+	uint64_t arrived_reset;
+};
+
+/* ---- on the shard's loop ---- */
+
+/* Takes over a (detached or new) client connection to a slot that another broker holds. */
+void forward_new(struct shard *shard, struct env_socket *client, int32_t slot);
+/* Another image has come into force: connections follow their slots. */
+void forwards_follow(struct shard *shard);
+void forwards_done(struct shard *shard);
+
+/* ---- on the control loop ---- */
+
+/* A connection to the internal listener whose handshake said `forward`; attached to this loop. Reads
+ * its preface (`early` is what came with the handshake) and hands it to the slot's shard. */
+void forward_arrived(struct worker *control, struct env_socket *socket, const uint8_t *early,
+		     size_t early_size);
+
+/* ---- either ---- */
+
+/* Closes the connections that wait on this loop for their preface or for an image. */
+void forward_arrivals_done(struct worker *worker);
