@@ -119,11 +119,10 @@ int32_t isr_maximal_count(const struct replica *r)
 	return count;
 }
 
-/* Its fetch state is that of the uptime which the metadata knows, and that is live. */
+/* It is live, and has fetched in this leader epoch, in the uptime that the metadata knows. */
 static bool isr_is_eligible(const struct replica_peer *peer)
 {
-	return peer->is_live && peer->fetched_broker_epoch >= 0 &&
-	       peer->fetched_broker_epoch == peer->broker_epoch;
+	return peer->is_live && peer->fetched_broker_epoch == peer->broker_epoch;
 }
 
 bool isr_holds_back(const struct replica *r, const struct replica_peer *peer, uint64_t now_us)

@@ -116,10 +116,7 @@ enum replica_error replica_read(struct replica *r, int32_t current_leader_epoch,
 	if (error != REPLICA_OK)
 		return error;
 	leader_read_bounds(r, ret_read);
-	if (offset < ret_read->log_start_offset || offset > plog_end_offset(r->log))
-		return REPLICA_OFFSET_OUT_OF_RANGE;
-	if (offset >= ret_read->high_watermark) /* R14: never out of range, only empty */
-		return REPLICA_OK;
+	/* R14: from HW to LEO it is empty, not out of range. */
 	return leader_read_log(r, offset, ret_read->high_watermark, max_bytes, whole_first,
 			       &ret_read->slice);
 }
