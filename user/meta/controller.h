@@ -109,7 +109,7 @@ struct controller_topic {
 	int32_t setting_count;
 };
 /* Checks name, counts, assignment, settings. ret_sentence explains a refusal (static text). Partitions
- * go to slots one after the other from the slot of the broker that leads least: leaders differ by
+ * go to slots as placement.h says, those of the brokers that lead least first: leaders differ by
  * at most one, replicas by at most two. */
 enum kafka_error controller_create_topic(const struct image *image, const struct controller_options *options,
 					 const struct controller_topic *topic, struct change *change,

@@ -207,12 +207,15 @@ static void add_partitions(struct decision *d, const struct controller_topic *to
 			   int32_t replicas)
 {
 	struct placement *placement = placement_new(d->before, replicas);
+	int32_t *slots = mem_alloc((size_t)partitions * sizeof(*slots));
 	int32_t *isr = mem_alloc((size_t)replicas * sizeof(*isr));
 
+	if (!topic->assignment)
+		placement_spread(placement, partitions, slots);
 	for (int32_t p = 0; p < partitions; p++) {
 		const int32_t *by_hand = topic->assignment ? topic->assignment + p * replicas : NULL;
 		struct placed placed = by_hand ? placement_by_hand(placement, by_hand)
-					       : placement_next(placement);
+					       : placement_in(placement, slots[p]);
 		struct partition_record record = {
 			.partition_id = p,
 			.topic_id = topic->id,
@@ -227,6 +230,7 @@ static void add_partitions(struct decision *d, const struct controller_topic *to
 		decision_add(d, METADATA_PARTITION, &record);
 	}
 	mem_free(isr);
+	mem_free(slots);
 	placement_free(placement);
 }
 

@@ -17,9 +17,12 @@ struct placed {
 	const int32_t *replicas; /* until placement_free() */
 };
 
-/* The slot, in round order, whose leader leads least and whose replicas' brokers hold least, counted
- * over all topics and all that this placement has placed. */
-struct placed placement_next(struct placement *placement);
+/* Chooses slots for `count` new partitions: one after the other in round order, each time one whose
+ * leader leads least (then: that leads the fewest slots, whose brokers hold least), counted over all
+ * topics; then moves those whose brokers hold too much. */
+void placement_spread(struct placement *placement, int32_t count, int32_t *ret_slots);
+/* What a partition of that slot is. */
+struct placed placement_in(const struct placement *placement, int32_t slot);
 /* Replicas by hand: a slot whose holder is the first live of them, the one with fewest partitions; if
  * there is none, the slot with fewest partitions. `replicas` is not copied. */
 struct placed placement_by_hand(struct placement *placement, const int32_t *replicas);
