@@ -60,7 +60,7 @@ int32_t fastpath_releases(const struct fastpath *fastpath);
 /* The kernel's counters of the slots. */
 struct fastpath_query {
 	/* Once for each slot, in rising order, and then with slot NULL and rc: 0, or -ENOTCONN when
-	 * there is no bwsteer. Never called from within fastpath_ask_stats(). */
+	 * there is no bwsteer; then it may come from within fastpath_ask_stats(). */
 	void (*each)(struct fastpath_query *query, const struct steer_stats_slot *slot, int rc);
 	struct fastpath_query *prev, *next; /* the fastpath's, until the last call */
 	uint32_t sequence;
