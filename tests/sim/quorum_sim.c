@@ -1,6 +1,6 @@
 /* Whole quorums of three to five nodes out of a seed: quorum_step() on model disks, model clocks
- * and a model network. `quorum_sim [SEEDS] [FIRST]` runs seeds FIRST.. and prints SEED= of the first
- * that breaks an invariant; the same seed gives the same run, which is checked too.
+ * and a model network. `quorum_sim [SEEDS] [FIRST]` runs seeds FIRST.. and prints SEED= of
+ * the first that breaks an invariant; the same seed gives the same run, which is checked too.
  *
  * The network loses, duplicates, delays and reorders; links are cut one by one. Nodes are killed
  * (the page cache stays), lose power (what was not flushed may be lost), pause, come back with an
@@ -44,8 +44,16 @@ struct disk {
 	struct uuid directory_id;
 };
 
-enum event_type { EVENT_TICK, EVENT_MESSAGE, EVENT_FLUSHED, EVENT_EVIDENCE, EVENT_DISCONNECT, EVENT_START,
-		  EVENT_PROPOSE, EVENT_TROUBLE };
+enum event_type {
+	EVENT_TICK,
+	EVENT_MESSAGE,
+	EVENT_FLUSHED,
+	EVENT_EVIDENCE,
+	EVENT_DISCONNECT,
+	EVENT_START,
+	EVENT_PROPOSE,
+	EVENT_TROUBLE,
+};
 
 struct event {
 	uint64_t time_us, order;
@@ -247,8 +255,10 @@ static void check_leader(struct sim *s, int i)
 	s->leaders[epoch].node = i;
 	s->leaders[epoch].life = n->life;
 	for (int64_t at = 0; at < s->committed; at++)
-		if (at >= n->disk.end || memcmp(&n->disk.entries[at], &s->ledger[at], sizeof(*s->ledger))) {
-			fail(s, "LeaderCompleteness", "epoch %d node %d lacks %ld", epoch, i, (long)at);
+		if (at >= n->disk.end ||
+		    memcmp(&n->disk.entries[at], &s->ledger[at], sizeof(*s->ledger))) {
+			fail(s, "LeaderCompleteness", "epoch %d node %d lacks %ld", epoch, i,
+			     (long)at);
 			return;
 		}
 }
@@ -263,10 +273,14 @@ static void check_on_majority(struct sim *s, int64_t at, struct entry entry)
 {
 	int count = 0;
 
-	for (int i = 0; i < s->voters; i++)
-		count += holds(s->node[i].lost.entries ? &s->node[i].lost : &s->node[i].disk, at, entry);
+	for (int i = 0; i < s->voters; i++) {
+		const struct node *n = &s->node[i];
+
+		count += holds(n->lost.entries ? &n->lost : &n->disk, at, entry);
+	}
 	if (count <= s->voters / 2)
-		fail(s, "CommittedIsDurable", "offset %ld lies on %d disks of %d", (long)at, count, s->voters);
+		fail(s, "CommittedIsDurable", "offset %ld lies on %d disks of %d", (long)at, count,
+		     s->voters);
 }
 
 /* Applies what the node calls committed: in order, each record once, the same everywhere. */
@@ -275,7 +289,8 @@ static void apply(struct sim *s, int i)
 	struct node *n = &s->node[i];
 
 	if (n->state.high_watermark > n->disk.end)
-		fail(s, "MonotonicHW", "node %d: %ld above its end", i, (long)n->state.high_watermark);
+		fail(s, "MonotonicHW", "node %d: %ld above its end", i,
+		     (long)n->state.high_watermark);
 	if (n->state.high_watermark < n->applied)
 		fail(s, "MonotonicHW", "node %d fell to %ld", i, (long)n->state.high_watermark);
 	for (; n->applied < n->state.high_watermark && !s->broken; n->applied++) {
@@ -322,8 +337,8 @@ static void deliver(struct sim *s, const struct quorum_send *send)
 	if (count > RECORDS_AT_ONCE)
 		count = 1 + (int64_t)roll(s, RECORDS_AT_ONCE);
 	for (int copy = 0; copy < copies; copy++) {
-		struct event *e = schedule(s, EVENT_MESSAGE, m->to,
-					   100 + roll(s, s->chaos && chance(s, 30) ? 300000 : 1500));
+		uint64_t spread_us = s->chaos && chance(s, 30) ? 300000 : 1500;
+		struct event *e = schedule(s, EVENT_MESSAGE, m->to, 100 + roll(s, spread_us));
 
 		e->message = *m;
 		e->message.records_size = (size_t)count * sizeof(struct entry);
@@ -331,6 +346,17 @@ static void deliver(struct sim *s, const struct quorum_send *send)
 			memcpy(e->records, &d->entries[m->end_offset], e->message.records_size);
 		e->message.records = (const uint8_t *)e->records;
 	}
+}
+
+static void append_fetched(struct sim *s, struct disk *d, const struct quorum_message *m)
+{
+	const struct entry *entries = (const void *)m->records;
+	size_t count = m->records_size / sizeof(*entries);
+
+	if (s->chaos && chance(s, 10)) /* corrupted on the way: the rest is left out */
+		count = roll(s, count + 1);
+	for (size_t i = 0; i < count; i++)
+		disk_append(s, d, entries[i]);
 }
 
 /* Does what quorum_step.h tells a driver to do. Returns true when the log has changed. */
@@ -356,14 +382,8 @@ static bool execute(struct sim *s, int i, const struct quorum_in *in, const stru
 		disk_truncate(n, out->truncate_to);
 	if (out->begin_epoch)
 		disk_append(s, &n->disk, (struct entry){n->state.epoch, s->next_value++});
-	if (out->append) {
-		size_t count = in->message->records_size / sizeof(struct entry);
-
-		if (s->chaos && chance(s, 10)) /* corrupted on the way: the rest is left out */
-			count = roll(s, count + 1);
-		for (size_t k = 0; k < count; k++)
-			disk_append(s, &n->disk, ((const struct entry *)(const void *)in->message->records)[k]);
-	}
+	if (out->append)
+		append_fetched(s, &n->disk, in->message);
 	return out->truncate_to >= 0 || out->begin_epoch || out->append;
 }
 
@@ -382,7 +402,8 @@ static void step(struct sim *s, int i, struct quorum_in in)
 			crash(s, i, true);
 			return;
 		}
-		trace(s, (uint64_t)in.type << 48 ^ (uint64_t)n->state.epoch << 8 ^ (uint64_t)n->state.role);
+		trace(s, (uint64_t)in.type << 48 ^ (uint64_t)n->state.epoch << 8 ^
+			 (uint64_t)n->state.role);
 		check_leader(s, i);
 		if (!execute(s, i, &in, &s->out))
 			break;
@@ -437,8 +458,9 @@ static void crash(struct sim *s, int i, bool power)
 		if (other == i || s->cut[i][other])
 			continue;
 		schedule(s, EVENT_DISCONNECT, other, 100 + roll(s, 2000))->number = (unsigned)i;
-		if (!chance(s, 300))
-			schedule(s, EVENT_EVIDENCE, other, 2500 + roll(s, 30000))->number = (unsigned)i;
+		if (chance(s, 300))
+			continue;
+		schedule(s, EVENT_EVIDENCE, other, 2500 + roll(s, 30000))->number = (unsigned)i;
 	}
 }
 
@@ -587,8 +609,8 @@ static void happen(struct sim *s, struct event *e)
 
 static void run_until(struct sim *s, uint64_t end_us)
 {
-	for (unsigned count = 0; !s->broken && s->event_count && s->events[0]->time_us <= end_us; count++) {
-		struct event *e = queue_pop(s);
+	for (unsigned count = 0; !s->broken && s->events[0]->time_us <= end_us; count++) {
+		struct event *e = queue_pop(s); /* proposals never end, so there is one */
 
 		s->now_us = e->time_us;
 		if (e->type != EVENT_PROPOSE && e->type != EVENT_TROUBLE &&

@@ -116,7 +116,12 @@ int64_t quorum_propose(struct quorum *q, int32_t epoch, uint8_t *bytes, size_t s
 
 static int persist(struct quorum *q)
 {
-	struct quorum_vote vote = {true, q->state.epoch, q->state.voted_id, q->state.voted_directory};
+	struct quorum_vote vote = {
+		.present = true,
+		.epoch = q->state.epoch,
+		.voted_id = q->state.voted_id,
+		.voted_directory = q->state.voted_directory,
+	};
 
 	return quorum_vote_write(q->env, q->folder, &vote);
 }
@@ -240,7 +245,9 @@ static bool may_lead(const struct quorum *q)
 
 static void tell_lost_leadership(struct quorum *q)
 {
-	if (!q->told_leads || (quorum_step_leads(&q->state) && q->told_leads_epoch == q->state.epoch))
+	bool leads = quorum_step_leads(&q->state) && q->told_leads_epoch == q->state.epoch;
+
+	if (!q->told_leads || leads)
 		return;
 	q->told_leads = false;
 	q->callbacks.leadership(q->callbacks.context, false, q->told_leads_epoch);
@@ -347,25 +354,26 @@ static void drive(struct quorum *q, struct quorum_in in)
 static void on_durable(void *context, int result)
 {
 	struct quorum *q = context;
+	enum quorum_in_type type = result < 0 ? QUORUM_IN_FAILED : QUORUM_IN_DURABLE;
 
-	if (q->driving && result < 0)
+	if (!q->driving)
+		drive(q, (struct quorum_in){.type = type});
+	else if (result < 0)
 		q->log_failed = true;
-	else if (q->driving)
-		q->log_durable = true;
 	else
-		drive(q, (struct quorum_in){.type = result < 0 ? QUORUM_IN_FAILED : QUORUM_IN_DURABLE});
+		q->log_durable = true;
 }
 
 static void on_tick(struct env_timer *timer)
 {
-	struct quorum *q = (struct quorum *)(void *)((char *)timer - offsetof(struct quorum, tick));
+	void *q = (char *)timer - offsetof(struct quorum, tick);
 
 	drive(q, (struct quorum_in){.type = QUORUM_IN_TICK});
 }
 
 static void on_round(struct env_timer *timer)
 {
-	struct quorum *q = (struct quorum *)(void *)((char *)timer - offsetof(struct quorum, round));
+	void *q = (char *)timer - offsetof(struct quorum, round);
 
 	drive(q, (struct quorum_in){.type = QUORUM_IN_WRITTEN});
 }
@@ -422,8 +430,9 @@ int quorum_open(struct env *env, const struct quorum_options *options,
 	quorum_step_init(&q->state, options, &vote, plog_last_epoch(log), env_now_us(env), random);
 	q->told_epoch = q->state.epoch;
 	if (!q->state.may_vote)
-		env_log(env, LOG_WARN, "quorum: R50: node %d only pulls: its vote file is lost, or the "
-			"voter set has another directory id for it", options->node_id);
+		env_log(env, LOG_WARN,
+			"quorum: R50: node %d only pulls: its vote file is lost, or the voter set "
+			"has another directory id for it", options->node_id);
 	plog_on_durable(log, on_durable, q);
 	*ret_quorum = q;
 	drive(q, (struct quorum_in){.type = QUORUM_IN_TICK});

@@ -29,9 +29,9 @@ struct quorum_options {
 	const char *folder; /* of the log: "<data>/__cluster_metadata-0" */
 	struct quorum_voter voters[QUORUM_MOST_VOTERS];
 	int voter_count;
-	uint64_t election_timeout_us; /* R51, and how long without a leader before a pre-vote; 1 s */
-	uint64_t fetch_wait_us;       /* how long the leader parks an empty fetch; 50 ms: its answers
-				       * and the next fetches are the quorum's signs of life */
+	uint64_t election_timeout_us; /* R51, and without a leader before a pre-vote; 1 s */
+	uint64_t fetch_wait_us;       /* how long the leader parks an empty fetch; 50 ms: its
+				       * answers and the next fetches are the signs of life */
 };
 
 /* Messages between nodes. The broker carries them in Vote and Fetch on the internal listener; the
@@ -60,16 +60,16 @@ struct quorum_message {
 	uint64_t id;     /* of a request: set by the quorum that asks. Whoever carries the response
 			  * back to it fills the id in again (by correlation id, say: it need not
 			  * travel) */
-	uint64_t tag;    /* of a request: chosen by the one who delivers it, echoed in the response */
+	uint64_t tag;    /* of a request: its deliverer's, echoed in the response */
 	int32_t epoch;   /* the sender's leader epoch (a vote: the candidate's) */
 	int32_t leader_id; /* the sender's idea, -1 unknown */
 	enum quorum_error error;
 
 	bool pre_vote, granted;      /* votes */
-	struct uuid from_directory;  /* of the sender of a vote or fetch request: a fetch counts for a
-				      * voter only when it comes from that voter's directory (R50) */
+	struct uuid from_directory;  /* of the sender of any request: a fetch counts for a voter
+				      * only when it comes from that voter's directory (R50) */
 	struct uuid to_directory;    /* vote request: the voter that is meant */
-	int32_t last_epoch;          /* vote: of the candidate's log; fetch: lastFetchedEpoch (R23) */
+	int32_t last_epoch;          /* vote, fetch (R23): of the sender's last record */
 	int64_t end_offset;          /* vote: the candidate's LEO; fetch: the fetch offset */
 	int64_t durable_offset;      /* fetch request: what the follower has flushed (R49) */
 	int32_t diverging_epoch;     /* fetch response (R24), -1 none */
@@ -86,8 +86,8 @@ struct quorum_callbacks {
 	void *context;
 	/* Hands a message to the network; may be lost. Requests to one node keep their order. */
 	void (*send)(void *context, const struct quorum_message *message);
-	/* One committed batch, in order, exactly once in this process's life; control batches are left
-	 * out. The next fact begins at batch_last_offset() + 1. */
+	/* One committed batch, in order, exactly once in this process's life; control batches are
+	 * left out. The next fact begins at batch_last_offset() + 1. */
 	void (*apply)(void *context, const struct batch *batch);
 	/* All that was committed when this process became leader has been applied, with the epoch's
 	 * own first record: it may propose. Or: it leads no more. */
@@ -111,7 +111,8 @@ int quorum_format(struct env *env, const char *folder, const uint8_t *records, s
  * Returns 0, -errno, or -EBADMSG when R52 refuses the log (a sentence has been logged). */
 int quorum_open(struct env *env, const struct quorum_options *options,
 		const struct quorum_callbacks *callbacks, bool clean, struct quorum **ret_quorum);
-void quorum_close(struct quorum *q); /* NULL is fine */
+/* Cancels what is proposed, flushes and closes the log (clean, R38). WAITS. NULL is fine. */
+void quorum_close(struct quorum *q);
 
 /* A message has arrived. For a request, the response goes to callbacks.send, at once or later. */
 void quorum_receive(struct quorum *q, const struct quorum_message *message);
@@ -124,16 +125,17 @@ void quorum_disconnected(struct quorum *q, int32_t node_id);
 void quorum_evidence(struct quorum *q, int32_t node_id, bool dead);
 
 struct quorum_proposal {
-	/* offset >= 0: committed, last_offset of the batch. -ESTALE: not leader in that epoch, nothing
-	 * was written. -ECANCELED: leadership was lost meanwhile, it may or may not be committed. */
+	/* offset >= 0: committed, and applied here; last_offset of the batch. -ECANCELED: the
+	 * leadership was lost or the quorum closed; it may or may not be committed. */
 	void (*done)(struct quorum_proposal *proposal, int64_t offset);
 	int64_t last_offset;          /* set by quorum_propose() */
 	struct quorum_proposal *next; /* the queue's */
 };
 
 /* Appends one batch (a whole one, as batch_end() leaves it; offset and epoch are set here) in
- * `epoch`. Proposals of one loop round share a flush. bytes may be freed after the call. Returns the
- * batch's base offset, or -ESTALE (done is not called). */
+ * `epoch`. Proposals of one loop round share a write and a flush. bytes may be freed afterwards.
+ * Returns the batch's base offset, or -ESTALE: not leader in that epoch, nothing was written and
+ * done is not called. */
 int64_t quorum_propose(struct quorum *q, int32_t epoch, uint8_t *bytes, size_t size,
 		       struct quorum_proposal *proposal);
 
@@ -144,8 +146,8 @@ struct quorum_description {
 	int32_t leader_id, epoch; /* leader -1: unknown */
 	int64_t end_offset, high_watermark, durable_offset;
 	bool leads;               /* and has called leadership(true) */
-	/* Leader: the latest time at which a majority of the voters, itself among them, had been heard
-	 * from. R51, S2, S11 count from it. */
+	/* Leader: the latest time at which a majority of the voters, itself among them, had been
+	 * heard from. R51, S2, S11 count from it. */
 	uint64_t majority_heard_us;
 	uint64_t leader_heard_us; /* follower: the last response of the leader */
 };

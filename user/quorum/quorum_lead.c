@@ -67,7 +67,11 @@ static struct quorum_fetcher *fetcher_take(struct quorum_state *s, const struct 
 		if (f->parked)
 			answer(s, in, out, f, false);
 	}
-	*f = (struct quorum_fetcher){.node_id = node_id, .sent_from = -1, .told_high_watermark = -1};
+	*f = (struct quorum_fetcher){
+		.node_id = node_id,
+		.sent_from = -1,
+		.told_high_watermark = -1,
+	};
 	return f;
 }
 
@@ -186,8 +190,8 @@ static void advance(struct quorum_state *s, const struct quorum_in *in)
 	durable[s->place] = in->log.durable_offset; /* R49: not the end of the log */
 	sort_descending(durable, s->voter_count);
 	point = durable[quorum_majority(s) - 1];
-	/* Records of an older epoch are not committed by counting (Raft 5.4.2), only with one of ours
-	 * above them. */
+	/* Records of an older epoch are not committed by counting (Raft 5.4.2), only with one of
+	 * ours above them. */
 	if (point > s->epoch_start_offset && point > s->high_watermark)
 		s->high_watermark = point;
 }
@@ -211,8 +215,8 @@ void quorum_lead_begin(struct quorum_state *s, const struct quorum_in *in)
 	quorum_lead_count_heard(s, in->now_us);
 }
 
-static void settle_fetcher(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out,
-			   struct quorum_fetcher *f)
+static void settle_fetcher(struct quorum_state *s, const struct quorum_in *in,
+			   struct quorum_out *out, struct quorum_fetcher *f)
 {
 	/* Records that have just gone out to where this fetch stands are on their way: it was sent
 	 * to report a durable offset, and the next one will stand behind them. Or they are lost. */

@@ -19,20 +19,22 @@ static int check_opening(struct env *env, const char *folder, const struct plog_
 {
 	if (opening->corrupt) {
 		env_log(env, LOG_ERROR,
-			"%s: records that were flushed are damaged at offset %lld; set the data directory "
-			"aside and format a new one (--format), to rejoin under a new directory id",
+			"%s: records that were flushed are damaged at offset %lld; set the data "
+			"directory aside and format a new one (--format), to rejoin under a new "
+			"directory id",
 			folder, (long long)opening->corrupt_offset);
 		return -EBADMSG;
 	}
 	if (plog_start_offset(log) != 0) {
 		env_log(env, LOG_ERROR,
-			"%s: R52: the metadata log begins at offset %lld and there is no snapshot before it",
-			folder, (long long)plog_start_offset(log));
+			"%s: R52: the metadata log begins at offset %lld and there is no snapshot "
+			"before it", folder, (long long)plog_start_offset(log));
 		return -EBADMSG;
 	}
 	if (opening->cut)
-		env_log(env, LOG_WARN, "%s: %lld bytes at the end had not been flushed and are cut off",
-			folder, (long long)opening->cut_bytes);
+		env_log(env, LOG_WARN,
+			"%s: %lld bytes at the end had not been flushed and are cut off", folder,
+			(long long)opening->cut_bytes);
 	return 0;
 }
 
@@ -57,7 +59,8 @@ int quorum_log_open(struct env *env, const char *folder, bool clean, struct plog
 	return rc;
 }
 
-static void epoch_end(const void *context, int32_t epoch, int32_t *ret_epoch, int64_t *ret_end_offset)
+static void epoch_end(const void *context, int32_t epoch, int32_t *ret_epoch,
+		      int64_t *ret_end_offset)
 {
 	const struct plog *log = context;
 	int32_t last = plog_last_epoch(log);
@@ -87,7 +90,8 @@ static int read_slice(struct env *env, struct plog_slice *slice, struct buffer *
 	ret_bytes->size = 0;
 	if (!slice->file)
 		return 0;
-	count = env_file_read(env, slice->file, buffer_reserve(ret_bytes, size), size, slice->position);
+	count = env_file_read(env, slice->file, buffer_reserve(ret_bytes, size), size,
+			      slice->position);
 	env_file_unref(env, slice->file);
 	if (count < 0)
 		return (int)count;
@@ -100,10 +104,14 @@ int quorum_log_read(struct env *env, struct plog *log, int64_t offset, int64_t b
 {
 	for (int i = 0; i < READ_TRIES; i++) {
 		struct plog_slice slice = {0};
-		int found = plog_read(log, offset, bound_offset, QUORUM_RECORDS_BYTES, true, &slice);
-		int rc = found == 0 || found == -EAGAIN ? read_slice(env, &slice, ret_bytes) : found;
+		int found = plog_read(log, offset, bound_offset, QUORUM_RECORDS_BYTES, true,
+				      &slice);
+		int rc;
 
-		if (found != -EAGAIN || rc < 0)
+		if (found < 0 && found != -EAGAIN)
+			return found;
+		rc = read_slice(env, &slice, ret_bytes);
+		if (found == 0 || rc < 0)
 			return rc;
 	}
 	return -EIO;
@@ -137,8 +145,8 @@ void quorum_log_leader_change(const struct quorum_state *s, int64_t offset, int6
 	batch_begin(&builder, out, offset, timestamp_ms);
 	builder.header.attributes |= BATCH_CONTROL;
 	builder.header.leader_epoch = s->epoch;
-	batch_add(&builder, encoded_key.bytes.data, (int32_t)encoded_key.bytes.size, encoded.bytes.data,
-		  (int32_t)encoded.bytes.size);
+	batch_add(&builder, encoded_key.bytes.data, (int32_t)encoded_key.bytes.size,
+		  encoded.bytes.data, (int32_t)encoded.bytes.size);
 	batch_end(&builder);
 	wire_output_done(&encoded_key);
 	wire_output_done(&encoded);

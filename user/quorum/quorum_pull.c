@@ -59,12 +59,14 @@ static uint64_t pull_timeout_us(const struct quorum_state *s)
 	return s->election_timeout_us / 2;
 }
 
-static bool is_outstanding(const struct quorum_state *s, const struct quorum_pull *p, uint64_t now_us)
+static bool is_outstanding(const struct quorum_state *s, const struct quorum_pull *p,
+			   uint64_t now_us)
 {
 	return p->used && p->to == s->leader_id && now_us - p->sent_us < pull_timeout_us(s);
 }
 
-static void pull_from_leader(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void pull_from_leader(struct quorum_state *s, const struct quorum_in *in,
+			     struct quorum_out *out)
 {
 	bool changed = in->log.end_offset != s->told_offset ||
 		       in->log.durable_offset != s->told_durable_offset;
@@ -79,7 +81,8 @@ static void pull_from_leader(struct quorum_state *s, const struct quorum_in *in,
 	s->told_durable_offset = in->log.durable_offset;
 }
 
-static void discover_leader(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void discover_leader(struct quorum_state *s, const struct quorum_in *in,
+			    struct quorum_out *out)
 {
 	if (in->now_us < s->discover_due_us)
 		return;
@@ -112,7 +115,8 @@ void quorum_pull_settle(struct quorum_state *s, const struct quorum_in *in, stru
 /* ---- hearing ---- */
 
 /* Takes the fetch that m answers out of those on their way. */
-static bool take_pull(struct quorum_state *s, const struct quorum_message *m, struct quorum_pull *ret_pull)
+static bool take_pull(struct quorum_state *s, const struct quorum_message *m,
+		      struct quorum_pull *ret_pull)
 {
 	for (int i = 0; i < QUORUM_MOST_PULLS; i++) {
 		struct quorum_pull *p = &s->pulls[i];
@@ -134,7 +138,7 @@ static void hear_leader(struct quorum_state *s, const struct quorum_in *in)
 }
 
 /* R23, R24: nothing but the truncation. */
-static void truncate(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void truncate_log(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
 {
 	const struct quorum_message *m = in->message;
 	int64_t to = m->diverging_end_offset, own_end;
@@ -161,7 +165,7 @@ static void use_answer(struct quorum_state *s, const struct quorum_in *in, struc
 	hear_leader(s, in);
 	if (m->diverging_epoch >= 0) {
 		if (at_end)
-			truncate(s, in, out);
+			truncate_log(s, in, out);
 		return;
 	}
 	if (m->high_watermark > s->leader_high_watermark)
@@ -187,7 +191,8 @@ void quorum_pull_receive(struct quorum_state *s, const struct quorum_in *in, str
 		use_answer(s, in, out, &pull);
 	else if (m->error == QUORUM_NOT_LEADER)
 		/* It resigned or restarted, and will not lead this epoch again (R50). */
-		quorum_abandon_leader(s, in, out, quorum_random_below(s, QUORUM_EVIDENCE_SPREAD_US));
+		quorum_abandon_leader(s, in, out,
+				      quorum_random_below(s, QUORUM_EVIDENCE_SPREAD_US));
 }
 
 uint64_t quorum_pull_next_tick(const struct quorum_state *s, uint64_t now_us)

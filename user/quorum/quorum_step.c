@@ -141,8 +141,8 @@ static void follow(struct quorum_state *s, const struct quorum_in *in, int32_t l
 	s->election_due_us = in->now_us + leader_delay(s);
 }
 
-void quorum_become_follower(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out,
-			    int32_t epoch, int32_t leader_id)
+void quorum_become_follower(struct quorum_state *s, const struct quorum_in *in,
+			    struct quorum_out *out, int32_t epoch, int32_t leader_id)
 {
 	if (epoch > s->epoch)
 		enter_epoch(s, out, epoch);
@@ -156,8 +156,8 @@ void quorum_become_follower(struct quorum_state *s, const struct quorum_in *in, 
 		s->election_due_us = in->now_us + retry_delay(s);
 }
 
-void quorum_abandon_leader(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out,
-			   uint64_t delay_us)
+void quorum_abandon_leader(struct quorum_state *s, const struct quorum_in *in,
+			   struct quorum_out *out, uint64_t delay_us)
 {
 	int32_t leader_id = s->leader_id;
 
@@ -170,8 +170,10 @@ void quorum_abandon_leader(struct quorum_state *s, const struct quorum_in *in, s
 void quorum_learn_leader(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out,
 			 const struct quorum_message *m)
 {
-	int32_t leader_id = quorum_place_of(s, m->leader_id) >= 0 && m->leader_id != s->node_id ?
-			    m->leader_id : -1;
+	int32_t leader_id = m->leader_id;
+
+	if (quorum_place_of(s, leader_id) < 0 || leader_id == s->node_id)
+		leader_id = -1;
 
 	if (m->epoch > s->epoch)
 		quorum_become_follower(s, in, out, m->epoch, leader_id);
@@ -182,20 +184,23 @@ void quorum_learn_leader(struct quorum_state *s, const struct quorum_in *in, str
 
 /* ---- standing ---- */
 
-static void begin_election(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out);
+static void begin_election(struct quorum_state *s, const struct quorum_in *in,
+			   struct quorum_out *out);
 
-static void begin_leading(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void begin_leading(struct quorum_state *s, const struct quorum_in *in,
+			  struct quorum_out *out)
 {
 	s->role = QUORUM_LEADER;
 	s->leader_id = s->node_id;
 	s->candidacies = 0;
 	quorum_pull_forget(s);
 	quorum_lead_begin(s, in);
-	/* Records of older epochs are committed by one of this epoch above them, so there is one. */
+	/* Older records are committed by one of this epoch above them, so there is one. */
 	out->begin_epoch = true;
 }
 
-static void count_ballots(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void count_ballots(struct quorum_state *s, const struct quorum_in *in,
+			  struct quorum_out *out)
 {
 	int granted = 0;
 
@@ -209,7 +214,8 @@ static void count_ballots(struct quorum_state *s, const struct quorum_in *in, st
 		begin_leading(s, in, out);
 }
 
-static void ask_for_votes(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void ask_for_votes(struct quorum_state *s, const struct quorum_in *in,
+			  struct quorum_out *out)
 {
 	s->election_due_us = in->now_us + retry_delay(s);
 	memset(s->ballots, 0, sizeof(s->ballots));
@@ -231,7 +237,8 @@ static void ask_for_votes(struct quorum_state *s, const struct quorum_in *in, st
 }
 
 /* KIP-996: asks whether a real election could be won; nobody's epoch or vote changes. */
-static void begin_pre_vote(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void begin_pre_vote(struct quorum_state *s, const struct quorum_in *in,
+			   struct quorum_out *out)
 {
 	if (s->leader_id >= 0)
 		quorum_abandon_leader(s, in, out, 0);
@@ -239,7 +246,8 @@ static void begin_pre_vote(struct quorum_state *s, const struct quorum_in *in, s
 	ask_for_votes(s, in, out);
 }
 
-static void begin_election(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void begin_election(struct quorum_state *s, const struct quorum_in *in,
+			   struct quorum_out *out)
 {
 	enter_epoch(s, out, s->epoch + 1);
 	quorum_lead_release(s, out);
@@ -298,8 +306,8 @@ static void postpone(struct quorum_state *s, const struct quorum_in *in)
 		s->election_due_us = due_us;
 }
 
-static void answer_pre_vote(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out,
-			    const struct quorum_message *m, bool granted)
+static void answer_pre_vote(struct quorum_state *s, const struct quorum_in *in,
+			    struct quorum_out *out, const struct quorum_message *m, bool granted)
 {
 	answer_vote(s, out, m, granted);
 	if (granted && s->leader_id < 0)
@@ -318,7 +326,8 @@ static void wait_for_evidence(struct quorum_state *s, const struct quorum_in *in
 	out->want_evidence = s->leader_id;
 }
 
-static void receive_pre_vote(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void receive_pre_vote(struct quorum_state *s, const struct quorum_in *in,
+			     struct quorum_out *out)
 {
 	enum verdict verdict = judge_pre_vote(s, in, in->message);
 
@@ -356,7 +365,8 @@ static void receive_vote_request(struct quorum_state *s, const struct quorum_in 
 
 	/* Asked as a voter we vote, whatever our own configuration says of us, except that it must
 	 * not name another directory under our id, and the vote file must not be lost (R50). */
-	if (!s->may_vote || !uuid_equal(m->to_directory, s->directory_id) || !quorum_from_voter(s, m)) {
+	if (!s->may_vote || !uuid_equal(m->to_directory, s->directory_id) ||
+	    !quorum_from_voter(s, m)) {
 		quorum_send_response(s, out, m, QUORUM_WRONG_VOTER);
 		return;
 	}
@@ -377,11 +387,11 @@ static void receive_vote_response(struct quorum_state *s, const struct quorum_in
 	if (place < 0 || m->error == QUORUM_WRONG_VOTER)
 		return;
 	quorum_learn_leader(s, in, out, m);
-	if ((s->role != QUORUM_PROSPECTIVE && s->role != QUORUM_CANDIDATE) || m->epoch != s->epoch ||
-	    !m->granted || m->id != s->ballots[place].id)
+	if ((s->role != QUORUM_PROSPECTIVE && s->role != QUORUM_CANDIDATE) ||
+	    m->epoch != s->epoch || !m->granted || m->id != s->ballots[place].id)
 		return;
 	s->ballots[place].granted = true;
-	s->progress[place].heard_us = in->now_us; /* a leader begins with whom it heard as candidate */
+	s->progress[place].heard_us = in->now_us; /* a leader begins with those who voted for it */
 	count_ballots(s, in, out);
 }
 
@@ -404,7 +414,8 @@ static void resign(struct quorum_state *s, const struct quorum_in *in, struct qu
 	quorum_abandon_leader(s, in, out, s->election_timeout_us);
 }
 
-static void receive_end_epoch(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void receive_end_epoch(struct quorum_state *s, const struct quorum_in *in,
+			      struct quorum_out *out)
 {
 	const struct quorum_message *m = in->message;
 
@@ -447,12 +458,14 @@ static void receive(struct quorum_state *s, const struct quorum_in *in, struct q
 	}
 }
 
-static void hear_evidence(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void hear_evidence(struct quorum_state *s, const struct quorum_in *in,
+			  struct quorum_out *out)
 {
 	if (s->role == QUORUM_LEADER || in->node_id != s->leader_id)
 		return;
 	if (in->dead) {
-		quorum_abandon_leader(s, in, out, quorum_random_below(s, QUORUM_EVIDENCE_SPREAD_US));
+		quorum_abandon_leader(s, in, out,
+				      quorum_random_below(s, QUORUM_EVIDENCE_SPREAD_US));
 		return;
 	}
 	for (int i = 0; i < s->voter_count; i++)
@@ -460,7 +473,8 @@ static void hear_evidence(struct quorum_state *s, const struct quorum_in *in, st
 			s->waiting[i].until_us = in->now_us; /* refused, unless something changed */
 }
 
-static void answer_waiting(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void answer_waiting(struct quorum_state *s, const struct quorum_in *in,
+			   struct quorum_out *out)
 {
 	for (int i = 0; i < s->voter_count; i++) {
 		struct quorum_waiting *w = &s->waiting[i];
@@ -477,7 +491,8 @@ static void answer_waiting(struct quorum_state *s, const struct quorum_in *in, s
 }
 
 /* R51: a leader that has lost its majority must not go on telling people that it leads. */
-static void check_majority(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out)
+static void check_majority(struct quorum_state *s, const struct quorum_in *in,
+			   struct quorum_out *out)
 {
 	if (s->role != QUORUM_LEADER)
 		return;
@@ -584,7 +599,7 @@ void quorum_step_init(struct quorum_state *s, const struct quorum_options *optio
 		.epoch = vote->present ? vote->epoch : 0,
 		.voted_id = vote->present ? vote->voted_id : -1,
 		.voted_directory = vote->voted_directory,
-		.role = QUORUM_FOLLOWER, /* R50: also when the vote of this epoch was for ourselves */
+		.role = QUORUM_FOLLOWER, /* R50: even if we had won this epoch */
 		.leader_id = -1,
 		.abandoned_id = -1,
 		.next_id = 1,

@@ -24,11 +24,15 @@ enum {
 	QUORUM_MOST_FETCHERS = 128, /* nodes whose fetches a leader keeps; ids come and go */
 	QUORUM_MOST_PULLS = 8,
 	QUORUM_MOST_SENDS = QUORUM_MOST_FETCHERS + 6 * QUORUM_MOST_VOTERS + 2 * QUORUM_MOST_PULLS,
-	QUORUM_RETRY_LEAST_US = 50 * 1000, /* between two rounds of an election: 50 to 150 ms, more */
-	QUORUM_RETRY_SPREAD_US = 100 * 1000, /* after candidacies in vain (a disk that is slow) */
-	QUORUM_EVIDENCE_SPREAD_US = 20 * 1000, /* after evidence of death, before a pre-vote (S11) */
-	QUORUM_EVIDENCE_WAIT_US = 500 * 1000,  /* a pre-vote waits so long for evidence */
-	QUORUM_DISCOVER_LEAST_US = 25 * 1000,  /* without a leader: between questions to voters */
+	/* Between two rounds of an election: 50 to 150 ms, more after candidacies in vain. */
+	QUORUM_RETRY_LEAST_US = 50 * 1000,
+	QUORUM_RETRY_SPREAD_US = 100 * 1000,
+	/* S11: from evidence of death to the pre-vote, at most. */
+	QUORUM_EVIDENCE_SPREAD_US = 20 * 1000,
+	/* A pre-vote request waits so long for evidence. */
+	QUORUM_EVIDENCE_WAIT_US = 500 * 1000,
+	/* Without a leader: between two questions to voters. */
+	QUORUM_DISCOVER_LEAST_US = 25 * 1000,
 	QUORUM_DISCOVER_SPREAD_US = 25 * 1000,
 };
 
@@ -102,7 +106,7 @@ struct quorum_fetcher { /* a node that fetches here */
 	struct quorum_message request;  /* while parked */
 	uint64_t until_us;              /* while parked */
 	uint64_t used_us;
-	int64_t sent_from;              /* where records went out from and no later fetch came; -1 */
+	int64_t sent_from;              /* where the latest records went out from; -1 */
 	uint64_t sent_us;               /* ... when */
 	int64_t told_high_watermark;
 };
@@ -141,7 +145,7 @@ struct quorum_state {
 	/* everybody */
 	enum quorum_role role;
 	int32_t leader_id;    /* -1 unknown */
-	int32_t abandoned_id; /* this epoch's leader that we gave up: believed only by its own answer */
+	int32_t abandoned_id; /* this epoch's leader that we gave up: only its own answer counts */
 	int64_t high_watermark; /* the commit point; never falls */
 	uint64_t next_id;
 	struct quorum_waiting waiting[QUORUM_MOST_VOTERS];

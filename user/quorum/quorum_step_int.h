@@ -19,14 +19,14 @@ struct quorum_message *quorum_send_response(const struct quorum_state *s, struct
 					    enum quorum_error error);
 
 /* Whatever we were: a follower in `epoch` (>= ours) of leader_id, which may be -1. */
-void quorum_become_follower(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out,
-			    int32_t epoch, int32_t leader_id);
+void quorum_become_follower(struct quorum_state *s, const struct quorum_in *in,
+			    struct quorum_out *out, int32_t epoch, int32_t leader_id);
 /* What a response says about epoch and leader. */
 void quorum_learn_leader(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out,
 			 const struct quorum_message *m);
 /* The leader of this epoch will not be followed any more; an election is due after delay_us. */
-void quorum_abandon_leader(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out,
-			   uint64_t delay_us);
+void quorum_abandon_leader(struct quorum_state *s, const struct quorum_in *in,
+			   struct quorum_out *out, uint64_t delay_us);
 
 /* ---- quorum_lead.c ---- */
 void quorum_lead_begin(struct quorum_state *s, const struct quorum_in *in);
@@ -44,7 +44,8 @@ uint64_t quorum_lead_next_tick(const struct quorum_state *s);
 /* ---- quorum_pull.c ---- */
 /* Answers to fetches that are on their way count no more. */
 void quorum_pull_forget(struct quorum_state *s);
-void quorum_pull_receive(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out);
+void quorum_pull_receive(struct quorum_state *s, const struct quorum_in *in,
+			 struct quorum_out *out);
 /* Moves the high watermark and sends the fetches that are due. */
 void quorum_pull_settle(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out);
 void quorum_pull_disconnected(struct quorum_state *s, int32_t node_id);

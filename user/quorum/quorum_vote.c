@@ -23,9 +23,10 @@ static bool decode(const struct buffer *bytes, struct quorum_vote *ret_vote)
 {
 	struct reader r = reader_of(bytes->data, bytes->size);
 
-	if (bytes->size != VOTE_BYTES ||
-	    bytes_load_u32(bytes->data + VOTE_CHECKED_BYTES) != crc32c(0, bytes->data, VOTE_CHECKED_BYTES) ||
-	    reader_i32(&r) != VOTE_VERSION)
+	if (bytes->size != VOTE_BYTES || crc32c(0, bytes->data, VOTE_CHECKED_BYTES) !=
+					 bytes_load_u32(bytes->data + VOTE_CHECKED_BYTES))
+		return false;
+	if (reader_i32(&r) != VOTE_VERSION)
 		return false;
 	ret_vote->present = true;
 	ret_vote->epoch = reader_i32(&r);

@@ -30,7 +30,7 @@ static void epoch_end(const void *context, int32_t epoch, int32_t *ret_epoch, in
 {
 	const struct model_log *log = context;
 
-	*ret_epoch = epoch >= log->last_epoch ? log->last_epoch : epoch >= 1 && log->first_end ? 1 : -1;
+	*ret_epoch = epoch >= log->last_epoch ? log->last_epoch : epoch >= 1 ? 1 : -1;
 	*ret_end = epoch >= log->last_epoch ? log->end : epoch >= 1 ? log->first_end : 0;
 }
 
@@ -60,7 +60,9 @@ static void begin_with(struct fixture *f, struct quorum_options o, struct quorum
 
 static void begin(struct fixture *f, int voters)
 {
-	begin_with(f, options(voters), (struct quorum_vote){.present = true, .epoch = 1, .voted_id = -1});
+	struct quorum_vote vote = {.present = true, .epoch = 1, .voted_id = -1};
+
+	begin_with(f, options(voters), vote);
 }
 
 static void step(struct fixture *f, struct quorum_in in)
@@ -90,7 +92,8 @@ static void tick(struct fixture *f, uint64_t after_us)
 }
 
 /* The message of that type that the last step sent to node `to`, or NULL. */
-static const struct quorum_message *sent(const struct fixture *f, enum quorum_message_type type, int to)
+static const struct quorum_message *sent(const struct fixture *f, enum quorum_message_type type,
+					 int to)
 {
 	for (int i = 0; i < f->out.send_count; i++)
 		if (f->out.sends[i].message.type == type && f->out.sends[i].message.to == to)
@@ -103,8 +106,8 @@ static void grant(struct fixture *f, int from)
 	const struct quorum_message *asked = sent(f, QUORUM_VOTE_REQUEST, from);
 
 	assert_non_null(asked);
-	receive(f, (struct quorum_message){.type = QUORUM_VOTE_RESPONSE, .from = from, .epoch = asked->epoch,
-		.leader_id = -1, .granted = true, .id = asked->id});
+	receive(f, (struct quorum_message){.type = QUORUM_VOTE_RESPONSE, .from = from,
+		.epoch = asked->epoch, .leader_id = -1, .granted = true, .id = asked->id});
 }
 
 /* Node 0 of three wins the next epoch with node 1's votes, and its first record is written. */
@@ -124,7 +127,8 @@ static void lead(struct fixture *f)
 	step(f, (struct quorum_in){.type = QUORUM_IN_WRITTEN});
 }
 
-static struct quorum_message fetch(const struct fixture *f, int from, int64_t offset, int64_t durable)
+static struct quorum_message fetch(const struct fixture *f, int from, int64_t offset,
+				   int64_t durable)
 {
 	return (struct quorum_message){.type = QUORUM_FETCH_REQUEST, .from = from, .leader_id = 0,
 		.epoch = f->state.epoch, .end_offset = offset, .durable_offset = durable,
@@ -146,8 +150,9 @@ static struct quorum_message answer(const struct fixture *f)
 	const struct quorum_message *asked = sent(f, QUORUM_FETCH_REQUEST, 1);
 
 	assert_non_null(asked);
-	return (struct quorum_message){.type = QUORUM_FETCH_RESPONSE, .from = 1, .epoch = f->state.epoch,
-		.leader_id = 1, .id = asked->id, .diverging_epoch = -1, .end_offset = asked->end_offset};
+	return (struct quorum_message){.type = QUORUM_FETCH_RESPONSE, .from = 1, .leader_id = 1,
+		.epoch = f->state.epoch, .id = asked->id, .diverging_epoch = -1,
+		.end_offset = asked->end_offset};
 }
 
 static struct quorum_message vote_request(int from, int32_t epoch, bool pre_vote)
@@ -203,7 +208,7 @@ static void r49_the_leader_counts_itself_up_to_what_is_durable(void **state)
 	assert_int_equal(sent(&f, QUORUM_FETCH_RESPONSE, 1)->high_watermark, 15); /* told at once */
 }
 
-static void r49_a_follower_reports_what_is_durable_and_again_when_that_changes(void **state)
+static void r49_a_follower_reports_what_is_durable_whenever_that_changes(void **state)
 {
 	struct fixture f;
 	struct quorum_message m;
@@ -261,7 +266,7 @@ static void r50_without_its_vote_file_a_node_neither_votes_nor_stands(void **sta
 	assert_false(f.out.persist); /* a new file would look like an old one after a restart */
 }
 
-static void r50_another_directory_under_a_voters_id_neither_votes_nor_stands(void **state)
+static void r50_another_directory_neither_votes_nor_stands(void **state)
 {
 	struct fixture f;
 	struct quorum_options o = options(3);
@@ -276,7 +281,7 @@ static void r50_another_directory_under_a_voters_id_neither_votes_nor_stands(voi
 	assert_null(sent(&f, QUORUM_VOTE_REQUEST, 1));
 }
 
-static void r50_another_directory_under_a_voters_id_is_not_counted_or_voted_for(void **state)
+static void r50_another_directory_is_neither_counted_nor_voted_for(void **state)
 {
 	struct fixture f;
 	struct quorum_message m;
@@ -547,8 +552,9 @@ static void a_fetch_at_a_candidate_is_answered_with_its_first_record(void **stat
 	assert_int_equal(f.state.role, QUORUM_CANDIDATE);
 	receive(&f, fetch(&f, 2, 10, 10));
 	assert_null(sent(&f, QUORUM_FETCH_RESPONSE, 2));
-	receive(&f, (struct quorum_message){.type = QUORUM_VOTE_RESPONSE, .from = 1, .leader_id = -1,
-		.epoch = f.state.epoch, .granted = true, .id = f.state.ballots[1].id});
+	receive(&f, (struct quorum_message){.type = QUORUM_VOTE_RESPONSE, .from = 1,
+		.leader_id = -1, .epoch = f.state.epoch, .granted = true,
+		.id = f.state.ballots[1].id});
 	assert_int_equal(f.state.role, QUORUM_LEADER);
 	f.log.end = 11;
 	f.log.last_epoch = f.state.epoch;
@@ -573,8 +579,8 @@ static void a_resigning_leader_names_the_most_caught_up_voter(void **state)
 
 	follow(&f);
 	epoch = f.state.epoch;
-	receive(&f, (struct quorum_message){.type = QUORUM_END_EPOCH_REQUEST, .from = 1, .leader_id = 1,
-		.epoch = epoch, .successor_id = 0});
+	receive(&f, (struct quorum_message){.type = QUORUM_END_EPOCH_REQUEST, .from = 1,
+		.leader_id = 1, .epoch = epoch, .successor_id = 0});
 	assert_int_equal(f.state.role, QUORUM_CANDIDATE);
 	assert_false(sent(&f, QUORUM_VOTE_REQUEST, 2)->pre_vote);
 	assert_int_equal(f.state.epoch, epoch + 1);
@@ -619,11 +625,11 @@ int main(void)
 		cmocka_unit_test(r49_a_vote_is_on_disk_before_the_answer_leaves),
 		cmocka_unit_test(r49_a_vote_in_a_known_epoch_is_written_too),
 		cmocka_unit_test(r49_the_leader_counts_itself_up_to_what_is_durable),
-		cmocka_unit_test(r49_a_follower_reports_what_is_durable_and_again_when_that_changes),
+		cmocka_unit_test(r49_a_follower_reports_what_is_durable_whenever_that_changes),
 		cmocka_unit_test(r50_a_restarted_leader_does_not_resume_its_term),
 		cmocka_unit_test(r50_without_its_vote_file_a_node_neither_votes_nor_stands),
-		cmocka_unit_test(r50_another_directory_under_a_voters_id_neither_votes_nor_stands),
-		cmocka_unit_test(r50_another_directory_under_a_voters_id_is_not_counted_or_voted_for),
+		cmocka_unit_test(r50_another_directory_neither_votes_nor_stands),
+		cmocka_unit_test(r50_another_directory_is_neither_counted_nor_voted_for),
 		cmocka_unit_test(an_observer_votes_when_it_is_asked_as_a_voter),
 		cmocka_unit_test(r51_a_leader_without_its_majority_steps_down),
 		cmocka_unit_test(r51_a_leader_that_slept_steps_down_before_it_listens),
