@@ -38,24 +38,22 @@ $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call archives,ctl)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_ctl) $(LIBS_base)
 
 # ---- targets ----
-# What does not build is a failed test and not the end: -k, and the runner says what is missing.
+# What does not build is a failed test and not the end of all others: -k, and the runner counts it.
 SLICE ?= 1/1
-build_all = $(MAKE) --no-print-directory -k -j$(shell nproc)
+build_all = built=yes; $(MAKE) --no-print-directory -k -j$(shell nproc) $(1) || built=no; \
+	BUILD=$(BUILD) BUILT=$$built
 
 unit: ## run the unit tests
-	@$(build_all) $(UNIT_TESTS) || true
-	@BUILD=$(BUILD) tests/run unit
+	@$(call build_all,$(UNIT_TESTS)) tests/run unit
 
 tidy: ## check what STYLE says and a machine can see
 	@tests/tidy/tidy
 
 check: deps ## run all tests that fit 25 minutes on two cores
-	@$(build_all) all test-programs || true
-	@BUILD=$(BUILD) tests/run check
+	@$(call build_all,all test-programs) tests/run check
 
 check-slow: deps ## run the rest; SLICE=2/4 runs the second of four slices
-	@$(build_all) all test-programs || true
-	@BUILD=$(BUILD) tests/run check-slow $(SLICE)
+	@$(call build_all,all test-programs) tests/run check-slow $(SLICE)
 
 asan: ## run the unit tests under the address sanitizer
 	@$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=-fsanitize=address unit
