@@ -1,0 +1,125 @@
+# What the e2e scripts share; sourced after `cd` to the tree's top. Not a program.
+build=$PWD/${BUILD:-build}
+history=$build/tests/e2e/history
+lab=$PWD/deploy/lab/lab
+work=$(mktemp -d)
+producer= # pid of a history that runs in the background
+
+die()
+{
+	echo "$0: $*" >&2
+	exit 1
+}
+
+# until_true SECONDS COMMAND...: tries until it succeeds
+until_true()
+{
+	local deadline=$((SECONDS + $1))
+
+	until "${@:2}" >/dev/null 2>&1; do
+		[ $SECONDS -lt $deadline ] || return 1
+		sleep 0.02
+	done
+}
+
+end_producer()
+{
+	[ -z "$producer" ] || kill -9 "$producer" 2>/dev/null || true
+}
+
+# ---- a single broker ----
+
+port=$((20000 + $$ % 10000))
+broker_pid=
+
+start_broker() # SETTING=VALUE...
+{
+	local setting words=()
+
+	for setting in "listeners=PLAINTEXT://127.0.0.1:$port" "log.dirs=$work/data" "$@"; do
+		words+=(--set "$setting")
+	done
+	"$build/bellwether" "${words[@]}" >>"$work/broker.log" 2>&1 </dev/null &
+	broker_pid=$!
+	until_true 20 "$build/bwctl" -b "127.0.0.1:$port" --timeout 1 cluster ||
+		die "the broker does not answer"
+}
+
+stop_broker() # SIGNAL
+{
+	[ -n "$broker_pid" ] || return 0
+	kill "-$1" "$broker_pid" 2>/dev/null || true
+	wait "$broker_pid" 2>/dev/null || true
+	broker_pid=
+}
+
+end_single()
+{
+	local status=$?
+
+	end_producer
+	stop_broker KILL
+	[ $status -eq 0 ] || tail -n 20 "$work/broker.log"
+	rm -rf "$work"
+}
+
+# ---- the lab ----
+
+need_root()
+{
+	[ "$(id -u)" -eq 0 ] || {
+		echo "needs root: it makes network namespaces"
+		rmdir "$work"
+		exit 77
+	}
+}
+
+end_lab()
+{
+	local status=$? log
+
+	if [ $status -ne 0 ]; then
+		for log in "${LAB_DIR:-$PWD/build/lab}"/b*/*.log; do
+			echo "--- $log"
+			tail -n 20 "$log"
+		done
+	fi
+	end_producer
+	"$lab" down
+	rm -rf "$work"
+}
+
+client()
+{
+	nsenter --net=/run/netns/bw-client "$@"
+}
+
+lab_ctl()
+{
+	client "$build/bwctl" -b 10.77.0.1:9092,10.77.0.2:9092,10.77.0.3:9092 --timeout 3 "$@"
+}
+
+holder_of() # SLOT
+{
+	lab_ctl slot list --json |
+		jq -r --argjson slot "$1" '.[] | select(.slot == $slot) | .holder'
+}
+
+held_by_another() # SLOT BROKER
+{
+	local holder
+
+	holder=$(holder_of "$1") && [ "${holder:--1}" -ge 1 ] && [ "$holder" -ne "$2" ]
+}
+
+broker_count_is() # NUMBER
+{
+	[ "$(lab_ctl cluster --json | jq '.brokers | length')" -eq "$1" ]
+}
+
+# Every replica of every partition of TOPIC is in sync.
+in_sync() # TOPIC
+{
+	lab_ctl topic describe "$1" --json |
+		jq -e 'all(.[].partitions[]; (.isr | length) == (.replicas | length))'
+}
