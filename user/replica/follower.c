@@ -1,7 +1,7 @@
 /* Following a leader: what to ask for, and what its answers do to the log.
  *
  * Owns HW while following. Invariants:
- *   1. An answer changes the log only if nothing has happened to the log since it was asked for (R25).
+ *   1. An answer changes the log only if nothing happened to the log since it was asked for (R25).
  *   2. The log is cut only where both logs part by epoch, never at the local HW (R18).
  *   3. HW moves after the append, and never past LEO (R16). */
 #include "replica/replica_int.h"
@@ -62,7 +62,8 @@ static int follower_cut(struct replica *r, int64_t offset, bool reset)
 }
 
 /* R23: to the last point that both logs may share; the next Fetch finds out whether they do. */
-static int follower_truncate(struct replica *r, int32_t diverging_epoch, int64_t diverging_end_offset)
+static int follower_truncate(struct replica *r, int32_t diverging_epoch,
+			     int64_t diverging_end_offset)
 {
 	int64_t end_offset = plog_end_offset(r->log);
 	int64_t offset = least(diverging_end_offset, end_offset);
@@ -73,8 +74,8 @@ static int follower_truncate(struct replica *r, int32_t diverging_epoch, int64_t
 	if (own_epoch >= 0)
 		offset = least(offset, own_end_offset);
 	env_log(r->env, offset < r->high_watermark ? LOG_ERROR : LOG_INFO,
-		"%s-%" PRId32 ": truncating from %" PRId64 " to %" PRId64 " (high watermark %" PRId64
-		") as leader %" PRId32 " in epoch %" PRId32 " says",
+		"%s-%" PRId32 ": truncating from %" PRId64 " to %" PRId64
+		" (high watermark %" PRId64 ") as leader %" PRId32 " in epoch %" PRId32 " says",
 		r->topic, r->partition, end_offset, offset, r->high_watermark, r->leader,
 		r->leader_epoch);
 	return follower_cut(r, offset, offset < plog_start_offset(r->log));
@@ -146,7 +147,8 @@ int64_t replica_follow(struct replica *r, const struct replica_position *asked,
 	if (appended < 0) {
 		if (appended == -EBADMSG)
 			env_log(r->env, LOG_ERROR,
-				"%s-%" PRId32 ": records fetched from %" PRId32 " do not fit at %" PRId64,
+				"%s-%" PRId32 ": records fetched from %" PRId32
+				" do not fit at %" PRId64,
 				r->topic, r->partition, r->leader, plog_end_offset(r->log));
 		return appended;
 	}

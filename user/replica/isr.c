@@ -50,7 +50,8 @@ static void isr_set_caught_up(struct replica_peer *peer, uint64_t time_us)
 	peer->was_caught_up = true;
 }
 
-static bool isr_is_caught_up(const struct replica *r, const struct replica_peer *peer, uint64_t now_us)
+static bool isr_is_caught_up(const struct replica *r, const struct replica_peer *peer,
+			     uint64_t now_us)
 {
 	if (!peer->was_caught_up)
 		return false;
@@ -129,7 +130,7 @@ bool isr_holds_back(const struct replica *r, const struct replica_peer *peer, ui
 {
 	if (isr_in_maximal(r, peer))
 		return true;
-	/* R9: else it could never satisfy R30 under load. R12: not when it could not join anyway. */
+	/* R9: else it could never satisfy R30 under load. R12: not when it could not join. */
 	return isr_is_eligible(peer) && isr_is_caught_up(r, peer, now_us);
 }
 

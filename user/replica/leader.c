@@ -91,7 +91,7 @@ static void leader_read_bounds(const struct replica *r, struct replica_read *ret
 	*ret_read = (struct replica_read){
 		.high_watermark = r->high_watermark,
 		.log_start_offset = plog_start_offset(r->log),
-		.last_stable_offset = r->high_watermark, /* no transactions: every record is stable */
+		.last_stable_offset = r->high_watermark, /* without transactions all is stable */
 	};
 }
 
@@ -166,7 +166,8 @@ static enum replica_error leader_find_divergence(const struct replica *r,
 			return REPLICA_OK;
 		}
 	}
-	return fetch->fetch_offset > plog_end_offset(r->log) ? REPLICA_OFFSET_OUT_OF_RANGE : REPLICA_OK;
+	return fetch->fetch_offset > plog_end_offset(r->log) ? REPLICA_OFFSET_OUT_OF_RANGE
+							     : REPLICA_OK;
 }
 
 /* R2, R3, R6, in this order. */

@@ -48,8 +48,8 @@ void replica_fail_storage(struct replica *r, int result)
 	if (r->storage_failed)
 		return;
 	r->storage_failed = true;
-	env_log(r->env, LOG_ERROR, "%s-%" PRId32 ": storage failed (%d), offline from now on", r->topic,
-		r->partition, result);
+	env_log(r->env, LOG_ERROR, "%s-%" PRId32 ": storage failed (%d), offline from now on",
+		r->topic, r->partition, result);
 	replica_turn(r, REPLICA_OFFLINE);
 	r->callbacks.storage_failed(r->callbacks.context, r, result);
 	replica_settle(r);
@@ -150,7 +150,8 @@ static void replica_set_brokers(struct replica *r, const struct image *image)
 		peer->broker_epoch = broker ? broker->epoch : -1;
 		peer->is_live = broker && !broker->fenced && !broker->shutting_down;
 		peer->may_stay = peer->id == r->options.node_id || peer->is_live ||
-				 (broker && broker->kept_places && !broker->shutting_down); /* R38 */
+				 /* R38 */
+				 (broker && broker->kept_places && !broker->shutting_down);
 	}
 }
 
@@ -164,7 +165,8 @@ static void replica_set_min_isr(struct replica *r, const struct image_topic *top
 	r->min_isr = least < r->peer_count ? (int32_t)least : r->peer_count; /* R10 */
 }
 
-static enum replica_role replica_role_in(const struct replica *r, const struct image_partition *partition)
+static enum replica_role replica_role_in(const struct replica *r,
+					 const struct image_partition *partition)
 {
 	if (r->storage_failed || partition->leader < 0 ||
 	    !image_partition_has_replica(partition, r->options.node_id))
@@ -175,8 +177,8 @@ static enum replica_role replica_role_in(const struct replica *r, const struct i
 /* Returns whether role, leader or leader epoch are new. */
 static bool replica_set_partition(struct replica *r, const struct image_partition *partition)
 {
-	bool turned = partition->leader_epoch != r->leader_epoch || partition->leader != r->leader ||
-		      replica_role_in(r, partition) != r->role;
+	bool turned = partition->leader_epoch != r->leader_epoch ||
+		      partition->leader != r->leader || replica_role_in(r, partition) != r->role;
 
 	/* R32: above it, the change in flight was applied, or R33 will refuse it for ever. */
 	if (partition->partition_epoch > r->partition_epoch) {
@@ -213,8 +215,8 @@ static void replica_watch_flush(struct replica *r)
 	uint64_t passed_us = now_us - r->stall_tick_us;
 
 	r->stall_tick_us = now_us;
-	if (!r->options.flush_ack || r->role == REPLICA_OFFLINE || durable_offset != r->stall_offset ||
-	    durable_offset >= plog_end_offset(r->log)) {
+	if (!r->options.flush_ack || r->role == REPLICA_OFFLINE ||
+	    durable_offset != r->stall_offset || durable_offset >= plog_end_offset(r->log)) {
 		r->stall_offset = durable_offset;
 		r->stall_us = 0;
 		return;

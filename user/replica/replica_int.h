@@ -4,28 +4,29 @@
 #include "replica/replica.h"
 
 enum {
-	ISR_SAMPLES = 64,               /* covers twice the lag time */
-	ISR_SAMPLES_PER_LAG = 32,       /* so a caught-up time is at most 1/32 of it too early */
-	ISR_REPEAT_US = 1000 * 1000,    /* an AlterPartition without any answer is sent again */
-	ISR_PAUSE_US = 100 * 1000,      /* after a refusal */
-	STALL_MOST_TICK_US = 200 * 1000, /* what one tick adds to a flush's age, however late it is */
+	ISR_SAMPLES = 64,	     /* covers twice the lag time */
+	ISR_SAMPLES_PER_LAG = 32,    /* so a caught-up time is at most 1/32 of it too early */
+	ISR_REPEAT_US = 1000 * 1000, /* an AlterPartition without any answer is sent again */
+	ISR_PAUSE_US = 100 * 1000,   /* after a refusal */
+	/* What one tick adds to a flush's age, however late it is. */
+	STALL_MOST_TICK_US = 200 * 1000,
 };
 _Static_assert(ISR_SAMPLES >= ISR_SAMPLES_PER_LAG * 2, "the samples must cover the lag time");
 
 /* One of the partition's replicas, this one included, as its leader knows it. */
 struct replica_peer {
 	int32_t id;
-	bool in_isr;      /* committed */
+	bool in_isr;	  /* committed */
 	bool in_proposed; /* of the change in flight */
 
 	/* From the image. */
 	int64_t broker_epoch; /* -1: not registered */
-	bool is_live;         /* neither fenced nor shutting down */
-	bool may_stay;        /* the controller takes an ISR that holds it */
+	bool is_live;	      /* neither fenced nor shutting down */
+	bool may_stay;	      /* the controller takes an ISR that holds it */
 
 	/* From its fetches in this leader epoch (R31); not used for this replica itself. */
 	int64_t fetched_broker_epoch; /* R6; -1: it has not fetched */
-	int64_t counted_offset;       /* what of its log counts; -1: nothing */
+	int64_t counted_offset;	      /* what of its log counts; -1: nothing */
 	bool was_caught_up;
 	uint64_t caught_up_us; /* R35; when was_caught_up */
 };
@@ -36,7 +37,7 @@ struct isr_sample {
 	int64_t offset;
 };
 
-enum { WAIT_DURABLE, WAIT_COMMITTED, WAIT_KINDS };   /* struct replica_waiter's all_replicas */
+enum { WAIT_DURABLE, WAIT_COMMITTED, WAIT_KINDS };    /* struct replica_waiter's all_replicas */
 enum { WATCH_CONSUMER, WATCH_FOLLOWER, WATCH_KINDS }; /* struct replica_watch's is_follower */
 
 struct replica {
@@ -59,7 +60,7 @@ struct replica {
 	int32_t peer_count, isr_count;
 
 	/* Leading. */
-	int64_t epoch_start_offset; /* LESO */
+	int64_t epoch_start_offset;		/* LESO */
 	struct isr_sample samples[ISR_SAMPLES]; /* a ring: sample n at n % ISR_SAMPLES */
 	uint64_t sample_count;
 	bool change_pending; /* R32 */
@@ -73,12 +74,12 @@ struct replica {
 
 	struct replica_waiter *waiters[WAIT_KINDS]; /* in order of last_offset */
 	struct replica_watch *watches[WATCH_KINDS]; /* in order of `since` */
-	bool wake[WATCH_KINDS];                     /* due at the end of this event */
+	bool wake[WATCH_KINDS];			    /* due at the end of this event */
 	uint64_t wake_count;
 };
 
-/* replica.c: the end of every event. Re-evaluates HW (R11) and ISR, then calls whoever waited for what
- * happened; the replica's state is whole by then, since they call back. */
+/* replica.c: the end of every event. Re-evaluates HW (R11) and ISR, then calls whoever waited for
+ * what happened; the replica's state is whole by then, since they call back. */
 void replica_settle(struct replica *r);
 /* R46. Ends in replica_settle(). */
 void replica_fail_storage(struct replica *r, int result);
@@ -97,7 +98,8 @@ void leader_advance_high_watermark(struct replica *r);
 /* isr.c */
 void isr_begin_epoch(struct replica *r);
 void isr_note_append(struct replica *r, int64_t end_offset_before);
-void isr_note_fetch(struct replica *r, struct replica_peer *peer, const struct replica_fetch *fetch);
+void isr_note_fetch(struct replica *r, struct replica_peer *peer,
+		    const struct replica_fetch *fetch);
 /* R9: does HW wait for this replica? */
 bool isr_holds_back(const struct replica *r, const struct replica_peer *peer, uint64_t now_us);
 int32_t isr_maximal_count(const struct replica *r);

@@ -17,11 +17,13 @@ static struct replica_position follow_ask(struct stage *s)
 }
 
 /* An answer with one batch of `records` records that begins at base_offset (none: 0 records). */
-static int64_t follow_answer(struct stage *s, const struct replica_position *asked, int64_t base_offset,
-			     int records, int32_t epoch, int64_t high_watermark)
+static int64_t follow_answer(struct stage *s, const struct replica_position *asked,
+			     int64_t base_offset, int records, int32_t epoch,
+			     int64_t high_watermark)
 {
 	struct buffer bytes = {0};
-	struct replica_response response = {.high_watermark = high_watermark, .diverging_epoch = -1};
+	struct replica_response response = {.high_watermark = high_watermark,
+					    .diverging_epoch = -1};
 	int64_t result;
 
 	if (records > 0)
@@ -37,8 +39,10 @@ static int64_t follow_answer(struct stage *s, const struct replica_position *ask
 static void follow_get(struct stage *s, int records, int32_t epoch, int64_t high_watermark)
 {
 	struct replica_position asked = follow_ask(s);
+	int64_t appended =
+		follow_answer(s, &asked, asked.fetch_offset, records, epoch, high_watermark);
 
-	assert_true(follow_answer(s, &asked, asked.fetch_offset, records, epoch, high_watermark) > 0);
+	assert_true(appended > 0);
 }
 
 static int64_t follow_diverge(struct stage *s, const struct replica_position *asked, int32_t epoch,
@@ -170,7 +174,8 @@ static void r23_truncates_to_the_lesser_end_of_the_epoch(void **state)
 
 	follow_two_epochs(&s);
 	asked = follow_ask(&s);
-	assert_int_equal(follow_diverge(&s, &asked, 2, 7, 2), 0); /* not known here: the floor's end */
+	/* Not known here: the end of the epoch below it. */
+	assert_int_equal(follow_diverge(&s, &asked, 2, 7, 2), 0);
 	assert_int_equal(plog_end_offset(s.log), 5);
 	stage_done(&s);
 
@@ -273,7 +278,8 @@ static void r26_what_does_not_fit_is_refused(void **state)
 	follow_get(&s, 5, 1, 0);
 	asked = follow_ask(&s);
 	assert_int_equal(follow_answer(&s, &asked, 4, 3, 1, 5), -EBADMSG); /* below LEO */
-	assert_int_equal(follow_answer(&s, &asked, 5, 3, 3, 5), -EBADMSG); /* epoch from the future */
+	/* An epoch from the future. */
+	assert_int_equal(follow_answer(&s, &asked, 5, 3, 3, 5), -EBADMSG);
 	stage_build(&bytes, 3, 5, 2);
 	bytes.data[bytes.size - 1] ^= 1;
 	response.records = bytes.data;
@@ -331,7 +337,8 @@ static void r27_a_log_below_the_leaders_start_begins_anew(void **state)
 	world_run(s.world);
 	asked = follow_ask(&s);
 	assert_int_equal(replica_follow_reset(s.replica, &stale, 50), 0);
-	assert_int_equal(replica_follow_reset(s.replica, &asked, 3), -ERANGE); /* never others' data */
+	/* Records that this does not explain are kept. */
+	assert_int_equal(replica_follow_reset(s.replica, &asked, 3), -ERANGE);
 	assert_int_equal(plog_end_offset(s.log), 5);
 	assert_int_equal(replica_follow_reset(s.replica, &asked, 50), 1);
 	asked = follow_ask(&s);

@@ -1,4 +1,4 @@
-/* The ISR as its leader changes it: who joins (R30), who leaves (R35), one change at a time (R32). */
+/* The ISR as its leader changes it: who joins (R30), who leaves (R35), in what steps (R32). */
 #include "stage.h"
 
 /* Broker 2 is the ISR's second member, 3 the one that may join; HW is 5, LEO 5. */
@@ -146,7 +146,7 @@ static void r31_a_new_epoch_forgets_what_outsiders_had_fetched(void **state)
 	stage_append(&s, 1);
 	stage_fetch(&s, 2, 6);
 	assert_int_equal(STAGE_HW(&s), 6); /* R9: and does not count as caught up */
-	stage_fetch(&s, 3, 3); /* nor when it fetches, but below this epoch's start */
+	stage_fetch(&s, 3, 3);		   /* nor when it fetches, but below this epoch's start */
 	stage_append(&s, 1);
 	stage_fetch(&s, 2, 7);
 	assert_int_equal(STAGE_HW(&s), 7);
@@ -310,7 +310,8 @@ static void r35_a_member_leaves_when_its_caught_up_time_is_too_old(void **state)
 	stage_lead(&s, false, B1 | B2, B1 | B2);
 	stage_append(&s, 5);
 	stage_fetch(&s, 2, 5);
-	stage_pass(&s, 3 * STAGE_LAG_US); /* idle at the end: caught up, however long ago it asked */
+	/* Idle at the end: caught up, however long ago it asked. */
+	stage_pass(&s, 3 * STAGE_LAG_US);
 	assert_int_equal(s.changes, 0);
 	stage_append(&s, 5);
 	stage_pass(&s, STAGE_LAG_US - 100 * 1000);

@@ -1,11 +1,11 @@
 /* Leading: epochs and fencing, the high watermark, what consumers and followers are answered. */
 #include "stage.h"
 
-#define TEST_WAITER(w, many, what)                                                                   \
-	do {                                                                                         \
-		assert_int_equal((w)->calls, many);                                                  \
-		if ((many) > 0)                                                                      \
-			assert_int_equal((w)->error, what);                                          \
+#define TEST_WAITER(w, many, what)                          \
+	do {                                                \
+		assert_int_equal((w)->calls, many);         \
+		if ((many) > 0)                             \
+			assert_int_equal((w)->error, what); \
 	} while (0)
 
 static void r2_the_epoch_of_a_request_is_checked(void **state)
@@ -492,11 +492,14 @@ static void r14_consumers_read_below_hw_and_above_it_nothing(void **state)
 	assert_int_equal(read.slice.size_bytes * 2, plog_size_bytes(s.log));
 	env_file_unref(world_env(s.world), read.slice.file);
 	for (int64_t offset = 2; offset <= 4; offset++) {
-		assert_int_equal(replica_read(s.replica, 1, offset, 1 << 20, true, &read), REPLICA_OK);
+		assert_int_equal(replica_read(s.replica, 1, offset, 1 << 20, true, &read),
+				 REPLICA_OK);
 		assert_null(read.slice.file);
 	}
-	assert_int_equal(replica_read(s.replica, 1, 5, 100, true, &read), REPLICA_OFFSET_OUT_OF_RANGE);
-	assert_int_equal(replica_read(s.replica, 1, -1, 100, true, &read), REPLICA_OFFSET_OUT_OF_RANGE);
+	assert_int_equal(replica_read(s.replica, 1, 5, 100, true, &read),
+			 REPLICA_OFFSET_OUT_OF_RANGE);
+	assert_int_equal(replica_read(s.replica, 1, -1, 100, true, &read),
+			 REPLICA_OFFSET_OUT_OF_RANGE);
 	stage_done(&s);
 }
 
@@ -658,10 +661,11 @@ static void a_watch_may_append_and_watch_again_from_its_call(void **state)
 	(void)state;
 	stage_lead(&s, false, B1 | B2, B1 | B2);
 	for (int i = 0; i < 3; i++) {
-		w[i] = (struct stage_watch){.watch = {.ready = stage_watch_ready, .is_follower = true},
-					    .stage = &s,
-					    .again = true,
-					    .appends = i == 1};
+		w[i] = (struct stage_watch){
+			.watch = {.ready = stage_watch_ready, .is_follower = true},
+			.stage = &s,
+			.again = true,
+			.appends = i == 1};
 		replica_watch(s.replica, &w[i].watch);
 	}
 	stage_append(&s, 1);
@@ -715,7 +719,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(r2_the_epoch_of_a_request_is_checked),
-		cmocka_unit_test(r3_the_epoch_comes_before_the_assignment_and_strangers_leave_no_trace),
+		cmocka_unit_test(
+			r3_the_epoch_comes_before_the_assignment_and_strangers_leave_no_trace),
 		cmocka_unit_test(r6_a_stale_broker_epoch_is_refused_and_not_recorded),
 		cmocka_unit_test(r9_hw_is_the_least_of_leader_and_isr),
 		cmocka_unit_test(r9_hw_counts_durable_offsets),
@@ -734,7 +739,8 @@ int main(void)
 		cmocka_unit_test(r13_a_maximal_isr_below_the_minimum_is_told_after_the_append),
 		cmocka_unit_test(acks_1_is_answered_after_the_leaders_flush),
 		cmocka_unit_test(waiters_are_told_when_the_leader_stops_leading),
-		cmocka_unit_test(waiters_are_answered_in_order_of_offset_whatever_order_they_came_in),
+		cmocka_unit_test(
+			waiters_are_answered_in_order_of_offset_whatever_order_they_came_in),
 		cmocka_unit_test(r46_a_failed_flush_takes_the_partition_offline),
 		cmocka_unit_test(r35_a_flush_that_never_ends_takes_the_partition_offline),
 		cmocka_unit_test(r14_consumers_read_below_hw_and_above_it_nothing),

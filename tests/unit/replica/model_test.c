@@ -1,8 +1,8 @@
 /* Three replicas of one partition, a toy controller and a toy network, from a seed.
  *
- * Fetches, their answers and AlterPartition are lost, doubled and reordered; images reach brokers late;
- * brokers are killed (flush=async: the page cache stays) or lose power (flush=ack: what is not
- * flushed is gone), are fenced, and come back. What must hold, looked at after every step:
+ * Fetches, their answers and AlterPartition are lost, doubled and reordered; images reach brokers
+ * late; brokers are killed (flush=async: the page cache stays) or lose power (flush=ack: what is
+ * not flushed is gone), are fenced, and come back. What must hold, looked at after every step:
  *   LogMatching          below its HW every replica holds what was committed there
  *   MonotonicHW          HW never falls in one life of a replica: no election here is unclean
  *   NoCommittedRecordLost every new leader holds all that was ever committed
@@ -74,12 +74,12 @@ struct model_node {
 	struct world *world;
 	struct plog *log;
 	struct replica *replica; /* NULL: it is down */
-	bool is_stuck;           /* R35: a flush took too long, the process ends */
+	bool is_stuck;		 /* R35: a flush took too long, the process ends */
 	unsigned incarnation;
 	int64_t broker_epoch;
-	int facts;                /* how many it has seen */
-	int64_t high_watermark;   /* as last looked at, in this life */
-	int32_t led_epoch;        /* the last leadership that was looked at */
+	int facts;		/* how many it has seen */
+	int64_t high_watermark; /* as last looked at, in this life */
+	int32_t led_epoch;	/* the last leadership that was looked at */
 };
 
 struct model {
@@ -137,7 +137,8 @@ static void model_drop(struct model *m, int place)
 	m->message[place] = m->message[--m->message_count];
 }
 
-static void model_take_change(struct model_message *message, const struct replica_isr_change *change)
+static void model_take_change(struct model_message *message,
+			      const struct replica_isr_change *change)
 {
 	message->change = *change;
 	for (int32_t i = 0; i < change->count; i++) {
@@ -184,9 +185,8 @@ static void model_start(struct model_node *n)
 					  .flush_ack = m->flush_ack,
 					  .min_insync_replicas = m->min_isr,
 					  .lag_time_max_us = MODEL_LAG_US << m->seed % 6};
-	struct replica_callbacks callbacks = {.context = n,
-					      .alter_isr = model_alter_isr,
-					      .storage_failed = model_storage_failed};
+	struct replica_callbacks callbacks = {
+		.context = n, .alter_isr = model_alter_isr, .storage_failed = model_storage_failed};
 	struct uuid topic_id = {.bytes = {7}};
 
 	n->log = world_open(n->world);
@@ -279,7 +279,8 @@ static void model_ask(struct model *m, struct model_node *n)
 	message->broker_epoch = n->broker_epoch;
 }
 
-static void model_read_slice(struct model_node *n, const struct plog_slice *slice, struct buffer *out)
+static void model_read_slice(struct model_node *n, const struct plog_slice *slice,
+			     struct buffer *out)
 {
 	if (!slice->file)
 		return;
@@ -339,7 +340,8 @@ static void model_follow(struct model_node *n, struct model_message *message)
 		if (message->error == REPLICA_OFFSET_OUT_OF_RANGE &&
 		    replica_fetch_position(n->replica, &position) &&
 		    position.leader_epoch == message->asked.leader_epoch)
-			model_fail(n->model, "fetch offset out of range", message->asked.fetch_offset);
+			model_fail(n->model, "fetch offset out of range",
+				   message->asked.fetch_offset);
 		return;
 	}
 	message->response.records = message->records.data;
@@ -411,8 +413,8 @@ static void model_register(struct model *m, struct model_node *n)
 	n->facts = m->fact_count - 1; /* it starts with an image that holds its registration */
 }
 
-static bool model_change_is_sound(const struct model_facts *now, const struct replica_isr_change *change,
-				  unsigned isr)
+static bool model_change_is_sound(const struct model_facts *now,
+				  const struct replica_isr_change *change, unsigned isr)
 {
 	for (int32_t i = 0; i < change->count; i++) {
 		if (now->broker[change->isr[i]].fenced ||
@@ -492,7 +494,8 @@ static void model_deliver(struct model *m)
 	m->message[place] = m->message[--m->message_count];
 	if (m->calm || model_random(m, 8) > 0)
 		model_hand_over(m, &message);
-	if (!m->calm && (message.kind == FETCH || message.kind == FETCHED) && model_random(m, 8) == 0) {
+	if (!m->calm && (message.kind == FETCH || message.kind == FETCHED) &&
+	    model_random(m, 8) == 0) {
 		*model_send(m, message.kind, message.from, message.to) = message; /* again, later */
 		return;
 	}
@@ -586,7 +589,8 @@ static void model_step(struct model *m)
 /* ---- invariants ---- */
 
 /* The batch that holds offset. Returns the offset after it. */
-static int64_t model_record_at(struct model_node *n, int64_t offset, struct model_record *ret_record)
+static int64_t model_record_at(struct model_node *n, int64_t offset,
+			       struct model_record *ret_record)
 {
 	struct plog_slice slice;
 	struct buffer bytes = {0};
@@ -688,9 +692,9 @@ static void model_heal(struct model *m)
 	int round = 0;
 
 	m->calm = true;
-	for (; round < HEALING_ROUNDS && !(m->write_count > 0 && last != &m->write[m->write_count] &&
-					   last->safe && model_is_in_sync(m));
-	     round++) {
+	for (; round < HEALING_ROUNDS; round++) {
+		if (last != &m->write[m->write_count] && last->safe && model_is_in_sync(m))
+			break;
 		for (int id = 1; id <= NODES; id++) {
 			struct model_node *n = &m->node[id];
 
@@ -720,8 +724,11 @@ static void model_heal(struct model *m)
 
 static void model_run(struct model *m, uint64_t seed)
 {
-	*m = (struct model){.random = seed, .seed = seed, .flush_ack = seed % 3 != 0,
-			    .min_isr = seed % 5 == 0 ? 1 : 0, .fact_count = 1};
+	*m = (struct model){.random = seed,
+			    .seed = seed,
+			    .flush_ack = seed % 3 != 0,
+			    .min_isr = seed % 5 == 0 ? 1 : 0,
+			    .fact_count = 1};
 	m->facts[0].leader = 1;
 	m->facts[0].isr = B1 | B2 | B3;
 	for (int id = 1; id <= NODES; id++) {

@@ -140,8 +140,8 @@ static inline void stage_apply(struct stage *s)
 }
 
 /* Committed: this leader, in this epoch, with these replicas and ISR. */
-static inline void stage_commit(struct stage *s, int32_t leader, int32_t leader_epoch, unsigned replicas,
-				unsigned isr)
+static inline void stage_commit(struct stage *s, int32_t leader, int32_t leader_epoch,
+				unsigned replicas, unsigned isr)
 {
 	struct image_partition *p = &s->image.partition;
 
