@@ -504,6 +504,31 @@ static bool parse(struct options *o, int argc, char **argv)
 	return o->brokers && o->topic && o->acks != 0 && o->seconds > 0 && optind == argc;
 }
 
+static void prepare(struct run *run, const struct options *o)
+{
+	for (int i = 0; i < o->connections; i++) {
+		struct lane *lane = &run->lanes[i];
+
+		lane->options = o;
+		lane->run = run;
+		lane->partition = i % o->partitions;
+		if (o->bare)
+			snprintf(lane->leader, sizeof(lane->leader), "%s", o->brokers);
+		if (o->latency)
+			lane->latencies_us = mem_alloc(LATENCIES_MAX * sizeof(double));
+		prepare_frames(lane);
+	}
+}
+
+static void run_free(struct run *run)
+{
+	for (int i = 0; i < CONNECTIONS_MAX; i++) {
+		buffer_done(&run->lanes[i].frames);
+		mem_free(run->lanes[i].latencies_us);
+	}
+	mem_free(run);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {.connections = 1,
@@ -514,7 +539,7 @@ int main(int argc, char **argv)
 			    .records = 64,
 			    .seconds = 3,
 			    .rounds = 1};
-	struct run *run = mem_alloc(sizeof(*run));
+	struct run *run;
 
 	if (!parse(&o, argc, argv)) {
 		fputs(usage_text, stderr);
@@ -522,23 +547,14 @@ int main(int argc, char **argv)
 	}
 	if (o.latency || o.once)
 		o.connections = o.in_flight = 1;
-	for (int i = 0; i < o.connections; i++) {
-		struct lane *lane = &run->lanes[i];
-
-		lane->options = &o;
-		lane->run = run;
-		lane->partition = i % o.partitions;
-		if (o.bare)
-			snprintf(lane->leader, sizeof(lane->leader), "%s", o.brokers);
-		if (o.latency)
-			lane->latencies_us = mem_alloc(LATENCIES_MAX * sizeof(double));
-		prepare_frames(lane);
-	}
+	run = mem_alloc(sizeof(*run));
+	prepare(run, &o);
 	if (!o.bare)
 		find_leaders(run, &o);
 	if (o.once)
 		run_once(run);
 	else
 		run_rounds(run, &o);
+	run_free(run);
 	return 0;
 }
