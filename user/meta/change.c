@@ -1,6 +1,6 @@
 /* Owns the batch of metadata records under construction, and the draft that follows it.
  *
- * A record's value is: unsigned varints frame version, type, record version; the flexible struct. */
+ * A record's value: unsigned varints frame version, type, record version; the flexible struct. */
 #include "meta/controller_int.h"
 
 #include <assert.h>

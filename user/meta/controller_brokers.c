@@ -33,7 +33,8 @@ static void visit_isrs_of(struct decision *d, int32_t broker,
 	}
 }
 
-static void visit_elect(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t broker)
+static void visit_elect(struct decision *d, const struct image_topic *topic, int32_t partition,
+			int32_t broker)
 {
 	(void)broker;
 	decision_elect(d, topic, partition);
@@ -43,7 +44,8 @@ static void visit_elect(struct decision *d, const struct image_topic *topic, int
 
 static bool text_is_sound(struct wire_string text, int32_t most)
 {
-	return text.data && text.size > 0 && text.size <= most && !memchr(text.data, 0, (size_t)text.size);
+	return text.data && text.size > 0 && text.size <= most &&
+	       !memchr(text.data, 0, (size_t)text.size);
 }
 
 static bool registration_is_sound(const struct broker_registration_request *request)
@@ -67,9 +69,11 @@ struct comeback {
 	int32_t cut_count;
 };
 
-static void comeback_read_cuts(struct comeback *c, const struct broker_registration_request *request)
+static void comeback_read_cuts(struct comeback *c,
+			       const struct broker_registration_request *request)
 {
-	struct image_cut *cuts = mem_alloc((size_t)request->cut_partitions.count * sizeof(*cuts) + 1);
+	struct image_cut *cuts =
+		mem_alloc((size_t)request->cut_partitions.count * sizeof(*cuts) + 1);
 
 	for (int32_t i = 0; i < request->cut_partitions.count; i++) {
 		const struct broker_registration_request_cut_partition *from =
@@ -91,11 +95,13 @@ static void comeback_read_cuts(struct comeback *c, const struct broker_registrat
 static bool comeback_cut(const struct comeback *c, struct uuid topic_id, int32_t partition,
 			 struct image_cut *ret_cut)
 {
-	const struct image_cut *before = c->old ? image_broker_cut(c->old, topic_id, partition) : NULL;
+	const struct image_cut *before =
+		c->old ? image_broker_cut(c->old, topic_id, partition) : NULL;
 	const struct image_cut *now = image_broker_cut(&c->said, topic_id, partition);
 
 	/* A cut that nobody has mended yet outlives a restart that cut nothing more. */
-	if (!c->durable || (before && before->end_offset == IMAGE_CUT_UNKNOWN) || (now && now->end_offset < 0))
+	if (!c->durable || (before && before->end_offset == IMAGE_CUT_UNKNOWN) ||
+	    (now && now->end_offset < 0))
 		*ret_cut = (struct image_cut){.last_epoch = -1, .end_offset = IMAGE_CUT_UNKNOWN};
 	else if (now || before)
 		*ret_cut = now ? *now : *before;
@@ -112,10 +118,12 @@ static void comeback_collect_cuts(struct comeback *c, const struct image *image,
 			struct image_cut cut;
 
 			/* R38: what is not durable keeps its place only where it is alone. */
-			if (!image_partition_in_isr(p, broker) || (!c->durable && p->isr_count > 1) ||
+			if (!image_partition_in_isr(p, broker) ||
+			    (!c->durable && p->isr_count > 1) ||
 			    !comeback_cut(c, image->topics[t]->id, i, &cut))
 				continue;
-			c->cuts = mem_resize(c->cuts, (size_t)(c->cut_count + 1) * sizeof(*c->cuts));
+			c->cuts =
+				mem_resize(c->cuts, (size_t)(c->cut_count + 1) * sizeof(*c->cuts));
 			c->cuts[c->cut_count++] = (struct register_broker_record_cut_partition){
 				.topic_id = image->topics[t]->id,
 				.partition = i,
@@ -125,7 +133,8 @@ static void comeback_collect_cuts(struct comeback *c, const struct image *image,
 		}
 }
 
-static struct comeback comeback_of(const struct image *image, const struct broker_registration_request *request)
+static struct comeback comeback_of(const struct image *image,
+				   const struct broker_registration_request *request)
 {
 	struct comeback c = {.old = image_find_broker(image, request->broker_id)};
 
@@ -170,23 +179,26 @@ static void add_registration(struct decision *d, const struct broker_registratio
 
 static void add_fencing(struct decision *d, const struct image_broker *b, bool kept_places)
 {
-	struct fence_broker_record record = {.id = b->id, .epoch = b->epoch, .kept_places = kept_places};
+	struct fence_broker_record record = {
+		.id = b->id, .epoch = b->epoch, .kept_places = kept_places};
 
 	decision_add(d, METADATA_FENCE_BROKER, &record);
 }
 
 /* R5: is the way free for a new incarnation? */
 static bool old_incarnation_is_gone(const struct image_broker *old,
-				    const struct broker_registration_request *request, bool old_is_dead)
+				    const struct broker_registration_request *request,
+				    bool old_is_dead)
 {
 	/* A directory is locked by the process that uses it. */
 	return !old || old->fenced || old_is_dead ||
 	       uuid_equal(old->directory_id, request->log_dirs.items[0]);
 }
 
-enum kafka_error controller_register(const struct image *image, const struct controller_options *options,
-				     const struct broker_registration_request *request, bool old_is_dead,
-				     struct change *change)
+enum kafka_error controller_register(const struct image *image,
+				     const struct controller_options *options,
+				     const struct broker_registration_request *request,
+				     bool old_is_dead, struct change *change)
 {
 	struct decision d;
 	struct comeback c;
@@ -234,7 +246,8 @@ static bool place_is_worth_keeping(const struct image *image, const struct image
 	if (p->isr_count == 1)
 		return false;
 	for (int32_t i = 0; i < p->isr_count; i++)
-		if (p->isr[i] != broker && rank_compare(partition_rank(image, topic, p, p->isr[i]), own) >= 0)
+		if (p->isr[i] != broker &&
+		    rank_compare(partition_rank(image, topic, p, p->isr[i]), own) >= 0)
 			return false;
 	return true;
 }
@@ -254,17 +267,19 @@ static bool some_place_is_worth_keeping(const struct image *image, int32_t broke
 	return false;
 }
 
-static void visit_fence_first(struct decision *d, const struct image_topic *topic, int32_t partition,
-			      int32_t broker)
+static void visit_fence_first(struct decision *d, const struct image_topic *topic,
+			      int32_t partition, int32_t broker)
 {
-	if (place_is_worth_keeping(d->after, topic, decision_partition(d, topic, partition), broker))
+	if (place_is_worth_keeping(d->after, topic, decision_partition(d, topic, partition),
+				   broker))
 		decision_elect(d, topic, partition);
 	else
 		decision_leave_isr(d, topic, partition, broker);
 }
 
-enum kafka_error controller_fence(const struct image *image, const struct controller_options *options,
-				  int32_t broker_id, struct change *change)
+enum kafka_error controller_fence(const struct image *image,
+				  const struct controller_options *options, int32_t broker_id,
+				  struct change *change)
 {
 	const struct image_broker *b = image_find_broker(image, broker_id);
 	bool first, kept;
@@ -283,8 +298,9 @@ enum kafka_error controller_fence(const struct image *image, const struct contro
 	return KAFKA_NONE;
 }
 
-enum kafka_error controller_unfence(const struct image *image, const struct controller_options *options,
-				    int32_t broker_id, struct change *change)
+enum kafka_error controller_unfence(const struct image *image,
+				    const struct controller_options *options, int32_t broker_id,
+				    struct change *change)
 {
 	const struct image_broker *b = image_find_broker(image, broker_id);
 	struct unfence_broker_record record;
@@ -305,7 +321,8 @@ enum kafka_error controller_unfence(const struct image *image, const struct cont
 
 /* ---- small changes ---- */
 
-enum kafka_error controller_begin_shutdown(const struct image *image, const struct controller_options *options,
+enum kafka_error controller_begin_shutdown(const struct image *image,
+					   const struct controller_options *options,
 					   int32_t broker_id, struct change *change)
 {
 	const struct image_broker *b = image_find_broker(image, broker_id);

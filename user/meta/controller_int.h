@@ -25,8 +25,8 @@ void decision_add(struct decision *d, int16_t type, const void *record);
 /* ---- partitions (controller_partitions.c) ---- */
 
 /* A partition as the draft has it. */
-const struct image_partition *decision_partition(const struct decision *d, const struct image_topic *topic,
-						 int32_t id);
+const struct image_partition *decision_partition(const struct decision *d,
+						 const struct image_topic *topic, int32_t id);
 
 /* How much of what it once acknowledged a replica has (R45): all of it, or up to a cut. */
 struct replica_rank {
@@ -39,14 +39,17 @@ int rank_compare(struct replica_rank a, struct replica_rank b);
 
 /* Adds a change of ISR (NULL: as it is) and leader (METADATA_UNCHANGED: as it is), with a line in
  * change->losses where R40 wants one. */
-void decision_change_partition(struct decision *d, const struct image_topic *topic, int32_t partition,
-			       const int32_t *isr, int32_t isr_count, int32_t leader);
+void decision_change_partition(struct decision *d, const struct image_topic *topic,
+			       int32_t partition, const int32_t *isr, int32_t isr_count,
+			       int32_t leader);
 /* Elects when the leader cannot lead (any more): R36, R38, R45. */
 void decision_elect(struct decision *d, const struct image_topic *topic, int32_t partition);
 /* Takes the broker out of the partition's ISR unless it is alone there; it cannot lead any more. */
-void decision_leave_isr(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t broker);
+void decision_leave_isr(struct decision *d, const struct image_topic *topic, int32_t partition,
+			int32_t broker);
 /* Makes that broker the leader if it is live and an election could choose it. */
-void decision_prefer(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t broker);
+void decision_prefer(struct decision *d, const struct image_topic *topic, int32_t partition,
+		     int32_t broker);
 
 /* ---- slots (controller_slots.c) ---- */
 void decision_move_slot(struct decision *d, int32_t slot, int32_t holder);

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const struct image_partition *decision_partition(const struct decision *d, const struct image_topic *topic,
-						 int32_t id)
+const struct image_partition *decision_partition(const struct decision *d,
+						 const struct image_topic *topic, int32_t id)
 {
 	return image_find_partition(image_find_topic_by_id(d->after, topic->id), id);
 }
@@ -51,10 +51,15 @@ struct election {
 };
 
 static struct election election_of(const struct decision *d, const struct image_topic *topic,
-				   const struct image_partition *p, const int32_t *isr, int32_t isr_count)
+				   const struct image_partition *p, const int32_t *isr,
+				   int32_t isr_count)
 {
 	struct election e = {
-		.d = d, .topic = topic, .partition = p, .isr = isr, .isr_count = isr_count,
+		.d = d,
+		.topic = topic,
+		.partition = p,
+		.isr = isr,
+		.isr_count = isr_count,
 		.best = partition_rank(d->after, topic, p, isr[0]),
 	};
 
@@ -69,7 +74,8 @@ static struct election election_of(const struct decision *d, const struct image_
 
 static bool election_may_choose(const struct election *e, int32_t broker)
 {
-	if (!image_list_has(e->isr, e->isr_count, broker) || !image_broker_is_live(e->d->after, broker))
+	if (!image_list_has(e->isr, e->isr_count, broker) ||
+	    !image_broker_is_live(e->d->after, broker))
 		return false;
 	/* R45: only who has as much as anybody in the ISR. */
 	if (rank_compare(partition_rank(e->d->after, e->topic, e->partition, broker), e->best) < 0)
@@ -96,8 +102,8 @@ static int32_t slot_holder(const struct decision *d, const struct image_partitio
 }
 
 /* R40: an election that may lose records is always reported. */
-static void report_loss(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t leader,
-			struct replica_rank rank)
+static void report_loss(struct decision *d, const struct image_topic *topic, int32_t partition,
+			int32_t leader, struct replica_rank rank)
 {
 	char *line;
 
@@ -106,16 +112,18 @@ static void report_loss(struct decision *d, const struct image_topic *topic, int
 				  "acknowledged records may be lost",
 				  topic->name, (int)partition, (int)leader);
 	else
-		line = mem_format("%s-%d: broker %d leads and its log was cut at offset %lld of epoch %d: "
-				  "acknowledged records may be lost",
-				  topic->name, (int)partition, (int)leader, (long long)rank.end_offset,
-				  (int)rank.last_epoch);
+		line = mem_format(
+			"%s-%d: broker %d leads and its log was cut at offset %lld of epoch %d: "
+			"acknowledged records may be lost",
+			topic->name, (int)partition, (int)leader, (long long)rank.end_offset,
+			(int)rank.last_epoch);
 	buffer_put(&d->change->losses, line, strlen(line) + 1);
 	mem_free(line);
 }
 
-void decision_change_partition(struct decision *d, const struct image_topic *topic, int32_t partition,
-			       const int32_t *isr, int32_t isr_count, int32_t leader)
+void decision_change_partition(struct decision *d, const struct image_topic *topic,
+			       int32_t partition, const int32_t *isr, int32_t isr_count,
+			       int32_t leader)
 {
 	const struct image_partition *p = decision_partition(d, topic, partition);
 	struct partition_change_record record;
@@ -146,9 +154,11 @@ static int32_t isr_after(const struct decision *d, const struct image_topic *top
 	int32_t count = 0;
 
 	for (int32_t i = 0; i < isr_count; i++) {
-		bool whole = rank_compare(partition_rank(d->after, topic, p, isr[i]), rank_whole) == 0;
+		bool whole =
+			rank_compare(partition_rank(d->after, topic, p, isr[i]), rank_whole) == 0;
 
-		if ((isr[i] != leaving || isr_count == 1) && (leader == -1 || isr[i] == leader || whole))
+		if ((isr[i] != leaving || isr_count == 1) &&
+		    (leader == -1 || isr[i] == leader || whole))
 			ret_isr[count++] = isr[i];
 	}
 	return count;
@@ -156,8 +166,8 @@ static int32_t isr_after(const struct decision *d, const struct image_topic *top
 
 /* Makes ISR and leader what they must be now: without `leaving` (-1: nobody); a leader that can go
  * on does, unless `preferred` (-1: nobody) may lead instead. */
-static void settle(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t leaving,
-		   int32_t preferred)
+static void settle(struct decision *d, const struct image_topic *topic, int32_t partition,
+		   int32_t leaving, int32_t preferred)
 {
 	const struct image_partition *p = decision_partition(d, topic, partition);
 	int32_t *isr = mem_alloc((size_t)p->isr_count * sizeof(*isr));
@@ -171,8 +181,8 @@ static void settle(struct decision *d, const struct image_topic *topic, int32_t 
 		leader = election_result(&e, slot_holder(d, p));
 	count = isr_after(d, topic, p, isr, count, -1, leader, isr);
 	if (count < p->isr_count || leader != p->leader)
-		decision_change_partition(d, topic, partition, count < p->isr_count ? isr : NULL, count,
-					  leader == p->leader ? METADATA_UNCHANGED : leader);
+		decision_change_partition(d, topic, partition, count < p->isr_count ? isr : NULL,
+					  count, leader == p->leader ? METADATA_UNCHANGED : leader);
 	mem_free(isr);
 }
 
@@ -181,12 +191,14 @@ void decision_elect(struct decision *d, const struct image_topic *topic, int32_t
 	settle(d, topic, partition, -1, -1);
 }
 
-void decision_leave_isr(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t broker)
+void decision_leave_isr(struct decision *d, const struct image_topic *topic, int32_t partition,
+			int32_t broker)
 {
 	settle(d, topic, partition, broker, -1);
 }
 
-void decision_prefer(struct decision *d, const struct image_topic *topic, int32_t partition, int32_t broker)
+void decision_prefer(struct decision *d, const struct image_topic *topic, int32_t partition,
+		     int32_t broker)
 {
 	settle(d, topic, partition, -1, broker);
 }
@@ -203,20 +215,22 @@ static bool isr_is_sound(const struct image_partition *p, const int32_t *isr, in
 }
 
 /* R33, KIP-903: every member alive, not shutting down, and in the uptime that the leader means. */
-static bool isr_is_eligible(const struct image *image, const int32_t *isr, const int64_t *epochs, int32_t count)
+static bool isr_is_eligible(const struct image *image, const int32_t *isr, const int64_t *epochs,
+			    int32_t count)
 {
 	for (int32_t i = 0; i < count; i++)
-		if (!image_broker_is_live(image, isr[i]) || image_find_broker(image, isr[i])->epoch != epochs[i])
+		if (!image_broker_is_live(image, isr[i]) ||
+		    image_find_broker(image, isr[i])->epoch != epochs[i])
 			return false;
 	return true;
 }
 
-enum kafka_error controller_alter_partition(const struct image *image, const struct controller_options *options,
-					    int32_t broker_id, int64_t broker_epoch, struct uuid topic_id,
-					    int32_t partition, int32_t leader_epoch, int32_t partition_epoch,
-					    const int32_t *isr, const int64_t *isr_broker_epochs,
-					    int32_t isr_count, struct change *change,
-					    int32_t *ret_partition_epoch)
+enum kafka_error
+controller_alter_partition(const struct image *image, const struct controller_options *options,
+			   int32_t broker_id, int64_t broker_epoch, struct uuid topic_id,
+			   int32_t partition, int32_t leader_epoch, int32_t partition_epoch,
+			   const int32_t *isr, const int64_t *isr_broker_epochs, int32_t isr_count,
+			   struct change *change, int32_t *ret_partition_epoch)
 {
 	const struct image_broker *sender = image_find_broker(image, broker_id);
 	const struct image_topic *topic = image_find_topic_by_id(image, topic_id);
@@ -248,7 +262,8 @@ enum kafka_error controller_alter_partition(const struct image *image, const str
 	return KAFKA_NONE;
 }
 
-int32_t controller_min_insync(const struct controller_options *options, const struct image_topic *topic,
+int32_t controller_min_insync(const struct controller_options *options,
+			      const struct image_topic *topic,
 			      const struct image_partition *partition)
 {
 	const char *own = image_topic_setting(topic, "min.insync.replicas");

@@ -58,11 +58,13 @@ void decision_settle_slots(struct decision *d)
 
 /* ---- orders ---- */
 
-static void change_order(struct decision *d, const struct image_slot *slot, int32_t *order, int32_t count)
+static void change_order(struct decision *d, const struct image_slot *slot, int32_t *order,
+			 int32_t count)
 {
 	struct slot_change_record record;
 
-	if (count == slot->order_count && memcmp(order, slot->order, (size_t)count * sizeof(*order)) == 0)
+	if (count == slot->order_count &&
+	    memcmp(order, slot->order, (size_t)count * sizeof(*order)) == 0)
 		return;
 	wire_init(&slot_change_record_schema, &record);
 	record.slot_id = slot->id;
@@ -79,7 +81,8 @@ static int32_t planned_brokers(const struct image *image, const struct image_slo
 	int32_t count = 0;
 
 	for (int32_t i = 0; i < image->broker_count; i++)
-		ret_brokers[count++] = (struct slots_broker){image->brokers[i]->id, image->brokers[i]->rack};
+		ret_brokers[count++] =
+			(struct slots_broker){image->brokers[i]->id, image->brokers[i]->rack};
 	for (int32_t i = 0; i < slot->order_count; i++) {
 		int32_t place = count;
 
@@ -139,7 +142,8 @@ void controller_seed(const struct controller_seed *seed, struct change *change)
 	struct slots_broker *brokers = mem_alloc((size_t)seed->broker_count * sizeof(*brokers));
 	int32_t *order = mem_alloc((size_t)seed->broker_count * sizeof(*order));
 	int32_t per_slot = seed->addresses ? seed->addresses_per_slot : 0;
-	struct slot_record_address *addresses = mem_alloc((size_t)(per_slot + 1) * sizeof(*addresses));
+	struct slot_record_address *addresses =
+		mem_alloc((size_t)(per_slot + 1) * sizeof(*addresses));
 
 	for (int32_t i = 0; i < seed->broker_count; i++) {
 		int32_t place = i;
@@ -184,8 +188,9 @@ static void prefer_in_slot(struct decision *d, int32_t slot, int32_t broker)
 	}
 }
 
-enum kafka_error controller_move_slot(const struct image *image, const struct controller_options *options,
-				      int32_t slot, int32_t to, struct change *change, const char **ret_sentence)
+enum kafka_error controller_move_slot(const struct image *image,
+				      const struct controller_options *options, int32_t slot,
+				      int32_t to, struct change *change, const char **ret_sentence)
 {
 	const struct image_slot *s = image_find_slot(image, slot);
 	struct decision d;
@@ -225,7 +230,8 @@ static void find_homecomers(const struct image *image, bool *ret_can_go)
 		}
 }
 
-enum kafka_error controller_rebalance(const struct image *image, const struct controller_options *options,
+enum kafka_error controller_rebalance(const struct image *image,
+				      const struct controller_options *options,
 				      struct change *change)
 {
 	bool *can_go = mem_alloc((size_t)image->slot_count * sizeof(*can_go) + 1);
@@ -239,7 +245,8 @@ enum kafka_error controller_rebalance(const struct image *image, const struct co
 		for (int32_t p = 0; p < image->topics[t]->partition_count; p++) {
 			const struct image_partition *partition = image->topics[t]->partitions[p];
 
-			decision_prefer(&d, image->topics[t], p, d.after->slots[partition->slot]->holder);
+			decision_prefer(&d, image->topics[t], p,
+					d.after->slots[partition->slot]->holder);
 		}
 	decision_done(&d);
 	mem_free(can_go);
@@ -263,8 +270,9 @@ static int32_t steered_successor(const struct image *image, const struct image_s
 	return -1;
 }
 
-enum kafka_error controller_yield_slots(const struct image *image, const struct controller_options *options,
-					int32_t broker_id, struct change *change)
+enum kafka_error controller_yield_slots(const struct image *image,
+					const struct controller_options *options, int32_t broker_id,
+					struct change *change)
 {
 	struct decision d = decision_begin(image, options, change);
 

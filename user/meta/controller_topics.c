@@ -14,8 +14,8 @@
 
 static bool name_byte_is_legal(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-	       c == '_' || c == '-';
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '.' || c == '_' || c == '-';
 }
 
 static const char *name_fault(struct wire_string name)
@@ -70,8 +70,9 @@ static const char *setting_fault(const struct image_setting *setting)
 		const struct number_setting *known = &number_settings[i];
 
 		if (strcmp(setting->name, known->name) == 0)
-			return number_is_within(setting->value, known->least, known->most) ? NULL
-											   : known->fault;
+			return number_is_within(setting->value, known->least, known->most)
+				       ? NULL
+				       : known->fault;
 	}
 	return "a setting's name is not known: min.insync.replicas, segment.bytes, retention.ms, "
 	       "retention.bytes and cleanup.policy are";
@@ -93,7 +94,8 @@ static const char *settings_fault(const struct controller_topic *topic)
 
 /* ---- counts ---- */
 
-static int32_t replication_factor(const struct image *image, const struct controller_options *options,
+static int32_t replication_factor(const struct image *image,
+				  const struct controller_options *options,
 				  const struct controller_topic *topic)
 {
 	enum { MOST_BY_DEFAULT = 3 };
@@ -113,32 +115,36 @@ static bool somebody_is_live(const struct image *image)
 	return false;
 }
 
-static enum kafka_error refuse(enum kafka_error error, const char *sentence, const char **ret_sentence)
+static enum kafka_error refuse(enum kafka_error error, const char *sentence,
+			       const char **ret_sentence)
 {
 	*ret_sentence = sentence;
 	return error;
 }
 
-static enum kafka_error check_counts(const struct image *image, int32_t partitions, int32_t replicas,
-				     const char **ret_sentence)
+static enum kafka_error check_counts(const struct image *image, int32_t partitions,
+				     int32_t replicas, const char **ret_sentence)
 {
 	if (partitions < 1 || partitions > CONTROLLER_MOST_PARTITIONS)
-		return refuse(KAFKA_INVALID_PARTITIONS, "a topic has 1 to 10000 partitions", ret_sentence);
+		return refuse(KAFKA_INVALID_PARTITIONS, "a topic has 1 to 10000 partitions",
+			      ret_sentence);
 	if (replicas < 1)
-		return refuse(KAFKA_INVALID_REPLICATION_FACTOR, "the replication factor is 1 at least",
-			      ret_sentence);
-	if (replicas > image->broker_count)
 		return refuse(KAFKA_INVALID_REPLICATION_FACTOR,
-			      "the replication factor is larger than the number of registered brokers",
-			      ret_sentence);
+			      "the replication factor is 1 at least", ret_sentence);
+	if (replicas > image->broker_count)
+		return refuse(
+			KAFKA_INVALID_REPLICATION_FACTOR,
+			"the replication factor is larger than the number of registered brokers",
+			ret_sentence);
 	if (image->slot_count == 0 || !somebody_is_live(image))
-		return refuse(KAFKA_INVALID_REPLICATION_FACTOR, "all brokers are fenced or shutting down",
-			      ret_sentence);
+		return refuse(KAFKA_INVALID_REPLICATION_FACTOR,
+			      "all brokers are fenced or shutting down", ret_sentence);
 	return KAFKA_NONE;
 }
 
 /* One partition's replicas by hand: registered, each once, and one of them live. */
-static const char *assignment_fault(const struct image *image, const int32_t *replicas, int32_t count)
+static const char *assignment_fault(const struct image *image, const int32_t *replicas,
+				    int32_t count)
 {
 	bool live = false;
 
@@ -149,7 +155,8 @@ static const char *assignment_fault(const struct image *image, const int32_t *re
 			return "a replica is on a broker that is not registered";
 		live |= image_broker_is_live(image, replicas[i]);
 	}
-	return live ? NULL : "all replicas of a partition are on brokers that are fenced or shutting down";
+	return live ? NULL
+		    : "all replicas of a partition are on brokers that are fenced or shutting down";
 }
 
 static enum kafka_error check_topic(const struct image *image, const struct controller_topic *topic,
@@ -161,12 +168,14 @@ static enum kafka_error check_topic(const struct image *image, const struct cont
 	if (fault)
 		return refuse(KAFKA_INVALID_TOPIC_EXCEPTION, fault, ret_sentence);
 	if (image_find_topic(image, topic->name.data, (size_t)topic->name.size))
-		return refuse(KAFKA_TOPIC_ALREADY_EXISTS, "a topic of this name exists", ret_sentence);
+		return refuse(KAFKA_TOPIC_ALREADY_EXISTS, "a topic of this name exists",
+			      ret_sentence);
 	fault = settings_fault(topic);
 	if (fault)
 		return refuse(KAFKA_INVALID_CONFIG, fault, ret_sentence);
 	error = check_counts(image, partitions, replicas, ret_sentence);
-	for (int32_t p = 0; !fault && error == KAFKA_NONE && topic->assignment && p < partitions; p++) {
+	for (int32_t p = 0; !fault && error == KAFKA_NONE && topic->assignment && p < partitions;
+	     p++) {
 		fault = assignment_fault(image, topic->assignment + p * replicas, replicas);
 		if (fault)
 			error = refuse(KAFKA_INVALID_REPLICA_ASSIGNMENT, fault, ret_sentence);
@@ -193,7 +202,8 @@ static void add_settings(struct decision *d, const struct controller_topic *topi
 }
 
 /* ISR at creation: the replicas that are live. Returns how many. */
-static int32_t first_isr(const struct image *image, const int32_t *replicas, int32_t count, int32_t *ret_isr)
+static int32_t first_isr(const struct image *image, const int32_t *replicas, int32_t count,
+			 int32_t *ret_isr)
 {
 	int32_t live = 0;
 
@@ -203,8 +213,8 @@ static int32_t first_isr(const struct image *image, const int32_t *replicas, int
 	return live;
 }
 
-static void add_partitions(struct decision *d, const struct controller_topic *topic, int32_t partitions,
-			   int32_t replicas)
+static void add_partitions(struct decision *d, const struct controller_topic *topic,
+			   int32_t partitions, int32_t replicas)
 {
 	struct placement *placement = placement_new(d->before, replicas);
 	int32_t *slots = mem_alloc((size_t)partitions * sizeof(*slots));
@@ -213,7 +223,8 @@ static void add_partitions(struct decision *d, const struct controller_topic *to
 	if (!topic->assignment)
 		placement_spread(placement, partitions, slots);
 	for (int32_t p = 0; p < partitions; p++) {
-		const int32_t *by_hand = topic->assignment ? topic->assignment + p * replicas : NULL;
+		const int32_t *by_hand =
+			topic->assignment ? topic->assignment + p * replicas : NULL;
 		struct placed placed = by_hand ? placement_by_hand(placement, by_hand)
 					       : placement_in(placement, slots[p]);
 		struct partition_record record = {
@@ -234,11 +245,13 @@ static void add_partitions(struct decision *d, const struct controller_topic *to
 	placement_free(placement);
 }
 
-enum kafka_error controller_create_topic(const struct image *image, const struct controller_options *options,
-					 const struct controller_topic *topic, struct change *change,
-					 const char **ret_sentence)
+enum kafka_error controller_create_topic(const struct image *image,
+					 const struct controller_options *options,
+					 const struct controller_topic *topic,
+					 struct change *change, const char **ret_sentence)
 {
-	int32_t partitions = topic->partitions == -1 ? options->default_partitions : topic->partitions;
+	int32_t partitions =
+		topic->partitions == -1 ? options->default_partitions : topic->partitions;
 	int32_t replicas = replication_factor(image, options, topic);
 	enum kafka_error error = check_topic(image, topic, partitions, replicas, ret_sentence);
 	struct topic_record record = {.name = topic->name, .topic_id = topic->id};
@@ -254,7 +267,8 @@ enum kafka_error controller_create_topic(const struct image *image, const struct
 	return KAFKA_NONE;
 }
 
-enum kafka_error controller_delete_topic(const struct image *image, struct uuid topic_id, struct change *change)
+enum kafka_error controller_delete_topic(const struct image *image, struct uuid topic_id,
+					 struct change *change)
 {
 	struct remove_topic_record record = {.topic_id = topic_id};
 

@@ -137,7 +137,8 @@ static struct image_topic *topic_copy(const struct image_topic *from)
 					 sizeof(struct image_partition *));
 	for (int32_t i = 0; i < t->partition_count; i++)
 		reference_take(&t->partitions[i]->references);
-	t->settings = image_copy_items(from->settings, from->setting_count, sizeof(*from->settings));
+	t->settings =
+		image_copy_items(from->settings, from->setting_count, sizeof(*from->settings));
 	for (int32_t i = 0; i < t->setting_count; i++) {
 		t->settings[i].name = mem_string(from->settings[i].name);
 		t->settings[i].value = mem_string(from->settings[i].value);
@@ -222,7 +223,8 @@ struct image *image_draft(const struct image *from)
 	d->references = 1;
 	d->brokers = image_copy_items(from->brokers, from->broker_count, sizeof(*from->brokers));
 	d->topics = image_copy_items(from->topics, from->topic_count, sizeof(*from->topics));
-	d->topics_by_id = image_copy_items(from->topics_by_id, from->topic_count, sizeof(*from->topics_by_id));
+	d->topics_by_id = image_copy_items(from->topics_by_id, from->topic_count,
+					   sizeof(*from->topics_by_id));
 	d->slots = image_copy_items(from->slots, from->slot_count, sizeof(*from->slots));
 	for (int32_t i = 0; i < d->broker_count; i++)
 		reference_take(&d->brokers[i]->references);
@@ -261,7 +263,8 @@ static int name_compare(const char *a, size_t a_size, const char *b, size_t b_si
 	return order;
 }
 
-static int32_t topic_search(const struct image *image, const char *name, size_t size, bool *ret_found)
+static int32_t topic_search(const struct image *image, const char *name, size_t size,
+			    bool *ret_found)
 {
 	int32_t low = 0, high = image->topic_count;
 
@@ -287,7 +290,8 @@ static int32_t topic_search_id(const struct image *image, struct uuid id, bool *
 	*ret_found = false;
 	while (low < high) {
 		int32_t middle = low + (high - low) / 2;
-		int order = memcmp(image->topics_by_id[middle]->id.bytes, id.bytes, sizeof(id.bytes));
+		int order =
+			memcmp(image->topics_by_id[middle]->id.bytes, id.bytes, sizeof(id.bytes));
 
 		*ret_found |= order == 0;
 		if (order < 0)
@@ -362,7 +366,8 @@ const struct image_cut *image_broker_cut(const struct image_broker *broker, stru
 
 	if (broker->cut_count == 0)
 		return NULL;
-	return bsearch(&key, broker->cuts, (size_t)broker->cut_count, sizeof(key), image_cut_compare);
+	return bsearch(&key, broker->cuts, (size_t)broker->cut_count, sizeof(key),
+		       image_cut_compare);
 }
 
 bool image_broker_is_live(const struct image *image, int32_t id)

@@ -10,7 +10,7 @@
 #include "wire/batch.h"
 
 struct image_endpoint {
-	char *host; /* as clients are told it */
+	char *host;                 /* as clients are told it */
 	struct net_address address; /* ip all zero when host is a name, not a literal address */
 };
 
@@ -20,8 +20,8 @@ enum image_listener { IMAGE_PLAIN, IMAGE_SLOT, IMAGE_INTERNAL, IMAGE_LISTENERS }
  * registration are skipped. */
 const char *image_listener_name(enum image_listener listener);
 
-/* R45: a replica whose restart cut its log: in elections the others of the ISR come first. Forgotten
- * when it enters the ISR anew, or leads. */
+/* R45: a replica whose restart cut its log: in elections the others of the ISR come first.
+ * Forgotten when it enters the ISR anew, or leads. */
 struct image_cut {
 	struct uuid topic_id;
 	int32_t partition;
@@ -37,10 +37,10 @@ struct image_broker {
 	int64_t epoch; /* R5: the metadata offset of its registration */
 	struct uuid incarnation, directory_id;
 	struct image_endpoint endpoints[IMAGE_LISTENERS]; /* host NULL: it has none */
-	char *rack;              /* or NULL */
+	char *rack;                                       /* or NULL */
 	bool fenced;
 	bool shutting_down;
-	bool has_steer;          /* a bwsteer serves it */
+	bool has_steer; /* a bwsteer serves it */
 	/* R38, R45: it is fenced and may yet be in ISRs that it does not form alone. When it is not
 	 * unfenced within the session time-out, controller_fence() once more takes it out. */
 	bool kept_places;
@@ -77,23 +77,23 @@ struct image_topic {
 struct image_slot {
 	unsigned references;
 	int32_t id;
-	int64_t epoch;   /* the metadata offset of its last move (S1) */
-	int32_t holder;  /* -1: no broker is unfenced */
+	int64_t epoch;  /* the metadata offset of its last move (S1) */
+	int32_t holder; /* -1: no broker is unfenced */
 	int32_t order_count, address_count;
-	int32_t *order;  /* brokers: the home first */
+	int32_t *order;                   /* brokers: the home first */
 	struct image_endpoint *addresses; /* the first is the one that clients are told */
 	int32_t partition_count;          /* how many partitions it bundles */
 };
 
 struct image {
 	unsigned references;
-	int64_t offset;    /* of the next metadata record: everything below is in here */
+	int64_t offset; /* of the next metadata record: everything below is in here */
 	int64_t next_producer_id;
 	int32_t broker_count, topic_count, slot_count;
-	struct image_broker **brokers;    /* by id, rising */
-	struct image_topic **topics;      /* by name */
+	struct image_broker **brokers; /* by id, rising */
+	struct image_topic **topics;   /* by name */
 	struct image_topic **topics_by_id;
-	struct image_slot **slots;        /* slot n at place n */
+	struct image_slot **slots; /* slot n at place n */
 };
 
 /* Slots appear in slot views as brokers with these ids; real ones are below 1000. */

@@ -19,7 +19,8 @@
 
 /* ---- brokers ---- */
 
-static void broker_take_endpoints(struct image_broker *b, const struct register_broker_record *record)
+static void broker_take_endpoints(struct image_broker *b,
+				  const struct register_broker_record *record)
 {
 	for (int32_t i = 0; i < record->endpoints.count; i++) {
 		const struct register_broker_record_endpoint *from = &record->endpoints.items[i];
@@ -28,8 +29,8 @@ static void broker_take_endpoints(struct image_broker *b, const struct register_
 			if (!wire_string_equal(from->name, wire_string_of(image_listener_name(l))))
 				continue;
 			mem_free(b->endpoints[l].host);
-			b->endpoints[l] = image_endpoint_of(from->host.data, (size_t)from->host.size,
-							    from->port);
+			b->endpoints[l] = image_endpoint_of(from->host.data,
+							    (size_t)from->host.size, from->port);
 		}
 	}
 }
@@ -41,7 +42,8 @@ static void broker_take_cuts(struct image_broker *b, const struct register_broke
 		return;
 	b->cuts = mem_alloc((size_t)b->cut_count * sizeof(*b->cuts));
 	for (int32_t i = 0; i < b->cut_count; i++) {
-		const struct register_broker_record_cut_partition *from = &record->cut_partitions.items[i];
+		const struct register_broker_record_cut_partition *from =
+			&record->cut_partitions.items[i];
 
 		b->cuts[i] = (struct image_cut){
 			.topic_id = from->topic_id,
@@ -72,7 +74,8 @@ static int apply_register_broker(struct image *draft, int64_t offset,
 	struct image_broker *b;
 
 	/* R5: a broker epoch names one uptime. */
-	if (record->broker_id < 0 || record->broker_id >= IMAGE_SLOT_ID_BASE || (old && epoch <= old->epoch))
+	if (record->broker_id < 0 || record->broker_id >= IMAGE_SLOT_ID_BASE ||
+	    (old && epoch <= old->epoch))
 		return -EBADMSG;
 	b = mem_alloc(sizeof(*b));
 	b->references = 1;
@@ -95,7 +98,8 @@ static struct image_broker *broker_of_epoch(struct image *draft, int32_t id, int
 {
 	int32_t place = image_broker_place(draft, id);
 
-	return place < 0 || draft->brokers[place]->epoch != epoch ? NULL : image_own_broker(draft, place);
+	return place < 0 || draft->brokers[place]->epoch != epoch ? NULL
+								  : image_own_broker(draft, place);
 }
 
 static int apply_fence_broker(struct image *draft, const struct fence_broker_record *record)
@@ -212,7 +216,8 @@ static void setting_put(struct image_topic *t, const struct config_record *recor
 	}
 	if (!record->value.data)
 		return;
-	t->settings = mem_resize(t->settings, (size_t)(t->setting_count + 1) * sizeof(*t->settings));
+	t->settings =
+		mem_resize(t->settings, (size_t)(t->setting_count + 1) * sizeof(*t->settings));
 	t->settings[t->setting_count++] = (struct image_setting){
 		.name = text_of(record->name),
 		.value = text_of(record->value),
@@ -259,7 +264,8 @@ static int apply_partition(struct image *draft, const struct partition_record *r
 	struct image_topic *t = image_find_topic_by_id(draft, record->topic_id);
 	struct image_partition *p;
 
-	if (!t || record->partition_id != t->partition_count || !image_find_slot(draft, record->slot))
+	if (!t || record->partition_id != t->partition_count ||
+	    !image_find_slot(draft, record->slot))
 		return -EBADMSG;
 	p = mem_alloc(sizeof(*p));
 	p->references = 1;
@@ -270,20 +276,23 @@ static int apply_partition(struct image *draft, const struct partition_record *r
 	p->partition_epoch = record->partition_epoch;
 	p->replica_count = record->replicas.count;
 	p->isr_count = record->isr.count;
-	p->replicas = image_copy_items(record->replicas.items, record->replicas.count, sizeof(int32_t));
+	p->replicas =
+		image_copy_items(record->replicas.items, record->replicas.count, sizeof(int32_t));
 	p->isr = image_copy_items(record->isr.items, record->isr.count, sizeof(int32_t));
 	if (!partition_is_sound(p)) {
 		image_partition_unref(p);
 		return -EBADMSG;
 	}
 	t = image_own_topic(draft, t->id);
-	t->partitions = mem_resize(t->partitions, (size_t)(t->partition_count + 1) * sizeof(*t->partitions));
+	t->partitions = mem_resize(t->partitions,
+				   (size_t)(t->partition_count + 1) * sizeof(*t->partitions));
 	t->partitions[t->partition_count++] = p;
 	image_own_slot(draft, p->slot)->partition_count++;
 	return 0;
 }
 
-static void partition_take_isr(struct image *draft, const struct image_topic *t, struct image_partition *p,
+static void partition_take_isr(struct image *draft, const struct image_topic *t,
+			       struct image_partition *p,
 			       const struct partition_change_record *record)
 {
 	for (int32_t i = 0; i < record->isr.count; i++)
@@ -311,7 +320,8 @@ static int apply_partition_change(struct image *draft, const struct partition_ch
 	}
 	if (record->replicas.count >= 0) {
 		mem_free(p->replicas);
-		p->replicas = image_copy_items(record->replicas.items, record->replicas.count, sizeof(int32_t));
+		p->replicas = image_copy_items(record->replicas.items, record->replicas.count,
+					       sizeof(int32_t));
 		p->replica_count = record->replicas.count;
 	}
 	if (record->isr.count >= 0)
@@ -326,7 +336,8 @@ static int apply_partition_change(struct image *draft, const struct partition_ch
 
 /* ---- slots ---- */
 
-static void slot_take_addresses(struct image_slot *s, const struct slot_record_address *addresses, int32_t count)
+static void slot_take_addresses(struct image_slot *s, const struct slot_record_address *addresses,
+				int32_t count)
 {
 	for (int32_t i = 0; i < s->address_count; i++)
 		mem_free(s->addresses[i].host);
@@ -334,8 +345,8 @@ static void slot_take_addresses(struct image_slot *s, const struct slot_record_a
 	s->address_count = count;
 	s->addresses = count > 0 ? mem_alloc((size_t)count * sizeof(*s->addresses)) : NULL;
 	for (int32_t i = 0; i < count; i++)
-		s->addresses[i] = image_endpoint_of(addresses[i].host.data, (size_t)addresses[i].host.size,
-						    addresses[i].port);
+		s->addresses[i] = image_endpoint_of(
+			addresses[i].host.data, (size_t)addresses[i].host.size, addresses[i].port);
 }
 
 static void slot_take_order(struct image_slot *s, const int32_t *order, int32_t count)
@@ -364,16 +375,19 @@ static int apply_slot(struct image *draft, int64_t offset, const struct slot_rec
 	s->holder = record->holder;
 	slot_take_order(s, record->order.items, record->order.count);
 	slot_take_addresses(s, record->addresses.items, record->addresses.count);
-	draft->slots = mem_resize(draft->slots, (size_t)(draft->slot_count + 1) * sizeof(*draft->slots));
+	draft->slots =
+		mem_resize(draft->slots, (size_t)(draft->slot_count + 1) * sizeof(*draft->slots));
 	draft->slots[draft->slot_count++] = s;
 	return holder_is_sound(s) ? 0 : -EBADMSG;
 }
 
-static int apply_slot_change(struct image *draft, int64_t offset, const struct slot_change_record *record)
+static int apply_slot_change(struct image *draft, int64_t offset,
+			     const struct slot_change_record *record)
 {
 	struct image_slot *s = image_find_slot(draft, record->slot_id);
 
-	if (!s || (record->order.count >= 0 && !list_is_set(record->order.items, record->order.count)))
+	if (!s ||
+	    (record->order.count >= 0 && !list_is_set(record->order.items, record->order.count)))
 		return -EBADMSG;
 	s = image_own_slot(draft, s->id);
 	if (record->order.count >= 0)
@@ -474,7 +488,8 @@ static int apply_value(struct image *draft, const struct batch_record *record, s
 	union any_record any;
 	int rc;
 
-	if (in.failed || frame != IMAGE_FRAME_VERSION || type > INT16_MAX || version > IMAGE_RECORD_VERSION)
+	if (in.failed || frame != IMAGE_FRAME_VERSION || type > INT16_MAX ||
+	    version > IMAGE_RECORD_VERSION)
 		return -EBADMSG;
 	schema = metadata_record_schema((int16_t)type);
 	if (!schema || schema->size > sizeof(any))
@@ -495,7 +510,8 @@ int image_apply(const struct image *image, const struct batch *batch, struct ima
 	struct arena arena;
 	int rc = 0;
 
-	if (batch->base_offset < image->offset || (batch->attributes & (BATCH_CODEC_MASK | BATCH_CONTROL)))
+	if (batch->base_offset < image->offset ||
+	    (batch->attributes & (BATCH_CODEC_MASK | BATCH_CONTROL)))
 		return -EBADMSG;
 	draft = image_draft(image);
 	arena_init(&arena, RECORD_ARENA_BYTES);

@@ -1,7 +1,7 @@
 /* Owns the counts that placing partitions goes by.
  *
- * 1. leads and holds count, for each broker, the partitions that it leads and has replicas of, in the
- *    image and placed since.
+ * 1. leads and holds count, for each broker, the partitions that it leads and has replicas of, in
+ * the image and placed since.
  * 2. Leaders are chosen greedily, least first: so brokers that lead any slot differ by at most one
  *    if they did before. Replicas go with the slot. Among equals the leader with the fewest slots
  *    comes first, since it has the least choice of followers, then the slot whose brokers hold
@@ -14,9 +14,9 @@
 
 #include <assert.h>
 
-struct candidate { /* what a partition of this slot would be */
-	int32_t leader_place;    /* in image->brokers */
-	int32_t *replicas;       /* ids */
+struct candidate {            /* what a partition of this slot would be */
+	int32_t leader_place; /* in image->brokers */
+	int32_t *replicas;    /* ids */
 	int32_t *replica_places;
 	int32_t partitions;
 };
@@ -31,9 +31,10 @@ struct placement {
 
 /* ---- what a slot offers ---- */
 
-/* The first brokers of the order: registered ones only, live ones first, then in the order's order. */
-static void choose_replicas(const struct image *image, const struct image_slot *slot, int32_t wanted,
-			    int32_t *ret_replicas)
+/* The first brokers of the order: registered ones only, live ones first, then in the order's order.
+ */
+static void choose_replicas(const struct image *image, const struct image_slot *slot,
+			    int32_t wanted, int32_t *ret_replicas)
 {
 	int32_t live_left = 0, fenced_left, count = 0;
 
@@ -61,16 +62,17 @@ static int32_t first_live(const struct image *image, const int32_t *replicas, in
 	return -1;
 }
 
-static int32_t leader_of(const struct image *image, const struct image_slot *slot, const int32_t *replicas,
-			 int32_t count)
+static int32_t leader_of(const struct image *image, const struct image_slot *slot,
+			 const int32_t *replicas, int32_t count)
 {
-	if (image_list_has(replicas, count, slot->holder) && image_broker_is_live(image, slot->holder))
+	if (image_list_has(replicas, count, slot->holder) &&
+	    image_broker_is_live(image, slot->holder))
 		return slot->holder;
 	return first_live(image, replicas, count);
 }
 
-static void candidate_init(struct candidate *c, const struct image *image, const struct image_slot *slot,
-			   int32_t count)
+static void candidate_init(struct candidate *c, const struct image *image,
+			   const struct image_slot *slot, int32_t count)
 {
 	c->replicas = mem_alloc((size_t)count * sizeof(*c->replicas));
 	c->replica_places = mem_alloc((size_t)count * sizeof(*c->replica_places));
@@ -138,7 +140,8 @@ static int64_t held_by_replicas(const struct placement *pl, const struct candida
 	return sum;
 }
 
-static bool is_better(const struct placement *pl, const struct candidate *a, const struct candidate *b)
+static bool is_better(const struct placement *pl, const struct candidate *a,
+		      const struct candidate *b)
 {
 	int64_t a_leads = pl->leads[a->leader_place], b_leads = pl->leads[b->leader_place];
 	int32_t a_slots = pl->slots_led[a->leader_place], b_slots = pl->slots_led[b->leader_place];

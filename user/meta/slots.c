@@ -54,7 +54,8 @@ static void spread_racks(const struct slots_broker *brokers, int32_t *order, int
 	}
 }
 
-void slots_order(const struct slots_broker *brokers, int32_t count, int32_t slot, int32_t *ret_order)
+void slots_order(const struct slots_broker *brokers, int32_t count, int32_t slot,
+		 int32_t *ret_order)
 {
 	for (int32_t i = 0; i < count; i++)
 		ret_order[i] = circle_at(count, slot, i);

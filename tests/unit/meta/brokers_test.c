@@ -1,4 +1,4 @@
-/* Brokers come, are cut, are fenced and go: the rules by name, each a short story told to an image. */
+/* Brokers come, are cut, are fenced and go: the rules by name, each a story told to an image. */
 #include "meta_testing.h"
 
 static const struct image_partition *t0(const struct cluster *c)
@@ -94,8 +94,10 @@ static void a_registration_without_sense_is_refused(void **state)
 	struct cluster *c = cluster_of(12, 1);
 
 	(void)state;
-	assert_int_equal(cluster_register(c, (struct test_registration){.id = 1000}), KAFKA_INVALID_REGISTRATION);
-	assert_int_equal(cluster_register(c, (struct test_registration){.id = -1}), KAFKA_INVALID_REGISTRATION);
+	assert_int_equal(cluster_register(c, (struct test_registration){.id = 1000}),
+			 KAFKA_INVALID_REGISTRATION);
+	assert_int_equal(cluster_register(c, (struct test_registration){.id = -1}),
+			 KAFKA_INVALID_REGISTRATION);
 	assert_int_equal(cluster_register(c, (struct test_registration){.id = 2, .rack = ""}),
 			 KAFKA_INVALID_REGISTRATION);
 	cluster_free(c);
@@ -194,8 +196,8 @@ static void r38_a_restart_that_is_not_durable_leaves_every_isr(void **state)
 static void r38_durable_counts_only_in_the_known_directory(void **state)
 {
 	struct cluster *c = cluster_of(12, 3);
-	struct test_registration r = {.id = 1, .incarnation = 1, .directory = 5, .durable = true,
-				      .old_is_dead = true};
+	struct test_registration r = {
+		.id = 1, .incarnation = 1, .directory = 5, .durable = true, .old_is_dead = true};
 
 	(void)state;
 	cluster_create_on(c, LIST(1, 2, 3));
@@ -241,6 +243,10 @@ static void r38_the_last_of_an_isr_does_not_lead_when_it_is_not_durable(void **s
 	assert_int_equal(t0(c)->leader, -1);
 	/* A clean restart later does not make it whole. */
 	comes_back(c, 1, 2, true);
+	assert_int_equal(cluster_unfence(c, 1), KAFKA_NONE);
+	assert_int_equal(t0(c)->leader, -1);
+	/* Nor does one that says how far its log reaches. */
+	comes_back_cut(c, 1, 3, 0, 100);
 	assert_int_equal(cluster_unfence(c, 1), KAFKA_NONE);
 	assert_int_equal(t0(c)->leader, -1);
 	cluster_free(c);
@@ -294,6 +300,17 @@ static void r45_a_cut_replica_waits_for_the_others(void **state)
 	cluster_free(c);
 }
 
+static void r45_a_cut_outlives_a_restart_that_cuts_nothing(void **state)
+{
+	struct cluster *c = one_is_cut();
+
+	(void)state;
+	comes_back(c, 1, 2, true);
+	assert_int_equal(cluster_unfence(c, 1), KAFKA_NONE);
+	assert_int_equal(t0(c)->leader, -1);
+	cluster_free(c);
+}
+
 static void r45_a_cut_replica_leads_when_the_others_stay_away(void **state)
 {
 	struct cluster *c = one_is_cut();
@@ -341,7 +358,9 @@ static void r45_a_first_fencing_keeps_the_place_of_a_whole_replica(void **state)
 
 	(void)state;
 	cluster_create_on(c, LIST(1, 2));
-	assert_int_equal(CLUSTER_DO(c, controller_begin_shutdown(c->image, &c->options, 2, &change)), KAFKA_NONE);
+	assert_int_equal(
+		CLUSTER_DO(c, controller_begin_shutdown(c->image, &c->options, 2, &change)),
+		KAFKA_NONE);
 	comes_back_cut(c, 1, 1, 0, 100); /* 2 is alive in the image, and does not lead */
 	assert_int_equal(t0(c)->leader, -1);
 	assert_int_equal(cluster_unfence(c, 1), KAFKA_NONE);
@@ -424,6 +443,18 @@ static void r36_the_last_of_an_isr_stays_without_a_leader(void **state)
 	cluster_free(c);
 }
 
+static void r36_the_slots_new_holder_is_preferred(void **state)
+{
+	struct cluster *c = cluster_of(12, 3);
+
+	(void)state;
+	cluster_create_on(c, LIST(1, 3, 2));
+	assert_int_equal(cluster_fence(c, 1), KAFKA_NONE);
+	assert_int_equal(c->image->slots[t0(c)->slot]->holder, 2);
+	assert_int_equal(t0(c)->leader, 2);
+	cluster_free(c);
+}
+
 static void r36_without_the_holder_the_first_live_replica_leads(void **state)
 {
 	struct cluster *c = cluster_of(12, 4);
@@ -444,7 +475,9 @@ static void r36_only_live_brokers_are_elected(void **state)
 
 	(void)state;
 	cluster_create_on(c, LIST(1, 2, 3));
-	assert_int_equal(CLUSTER_DO(c, controller_begin_shutdown(c->image, &c->options, 2, &change)), KAFKA_NONE);
+	assert_int_equal(
+		CLUSTER_DO(c, controller_begin_shutdown(c->image, &c->options, 2, &change)),
+		KAFKA_NONE);
 	assert_int_equal(cluster_fence(c, 1), KAFKA_NONE);
 	assert_int_equal(t0(c)->leader, 3);
 	assert_isr(t0(c), 2, 3);
@@ -467,7 +500,9 @@ static void r41_controlled_shutdown_gives_leadership_away(void **state)
 
 	(void)state;
 	cluster_create_on(c, LIST(1, 2, 3));
-	assert_int_equal(CLUSTER_DO(c, controller_begin_shutdown(c->image, &c->options, 1, &change)), KAFKA_NONE);
+	assert_int_equal(
+		CLUSTER_DO(c, controller_begin_shutdown(c->image, &c->options, 1, &change)),
+		KAFKA_NONE);
 	assert_int_equal(t0(c)->leader, 2);
 	assert_isr(t0(c), 1, 2, 3);
 	for (int32_t i = 0; i < 12; i++)
@@ -480,7 +515,9 @@ static void s1_the_last_broker_keeps_its_slots_while_it_shuts_down(void **state)
 	struct cluster *c = cluster_of(3, 1);
 
 	(void)state;
-	assert_int_equal(CLUSTER_DO(c, controller_begin_shutdown(c->image, &c->options, 1, &change)), KAFKA_NONE);
+	assert_int_equal(
+		CLUSTER_DO(c, controller_begin_shutdown(c->image, &c->options, 1, &change)),
+		KAFKA_NONE);
 	assert_int_equal(c->image->slots[0]->holder, 1);
 	assert_int_equal(cluster_fence(c, 1), KAFKA_NONE);
 	assert_int_equal(c->image->slots[0]->holder, -1);
@@ -506,6 +543,7 @@ int main(void)
 		cmocka_unit_test(r38_the_last_of_an_isr_does_not_lead_when_it_is_not_durable),
 		cmocka_unit_test(r40_an_unclean_election_needs_permission_and_is_reported),
 		cmocka_unit_test(r45_a_cut_replica_waits_for_the_others),
+		cmocka_unit_test(r45_a_cut_outlives_a_restart_that_cuts_nothing),
 		cmocka_unit_test(r45_a_cut_replica_leads_when_the_others_stay_away),
 		cmocka_unit_test(r45_of_cut_replicas_the_longest_leads),
 		cmocka_unit_test(r45_epochs_come_before_offsets),
@@ -514,6 +552,7 @@ int main(void)
 		cmocka_unit_test(r36_fencing_is_one_batch),
 		cmocka_unit_test(r36_a_follower_leaves_without_a_new_leader_epoch),
 		cmocka_unit_test(r36_the_last_of_an_isr_stays_without_a_leader),
+		cmocka_unit_test(r36_the_slots_new_holder_is_preferred),
 		cmocka_unit_test(r36_without_the_holder_the_first_live_replica_leads),
 		cmocka_unit_test(r36_only_live_brokers_are_elected),
 		cmocka_unit_test(fencing_an_unknown_broker_is_refused),

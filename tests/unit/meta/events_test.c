@@ -70,7 +70,9 @@ static void play_delete(struct play *p)
 	const struct image_topic *t = any_topic(p);
 
 	if (t && roll(&p->dice, 4) == 0)
-		assert_int_equal(CLUSTER_DO(p->c, controller_delete_topic(p->c->image, t->id, &change)), KAFKA_NONE);
+		assert_int_equal(
+			CLUSTER_DO(p->c, controller_delete_topic(p->c->image, t->id, &change)),
+			KAFKA_NONE);
 }
 
 static void play_alter(struct play *p)
@@ -96,8 +98,8 @@ static void play_move(struct play *p)
 	int32_t to = (int32_t)roll(&p->dice, MOST_BROKERS + 1);
 	const char *sentence;
 
-	CLUSTER_DO(p->c, controller_move_slot(p->c->image, &p->c->options, slot, to == 0 ? -1 : to, &change,
-					      &sentence));
+	CLUSTER_DO(p->c, controller_move_slot(p->c->image, &p->c->options, slot, to == 0 ? -1 : to,
+					      &change, &sentence));
 }
 
 static void play_slots(struct play *p)
@@ -113,7 +115,8 @@ static void play_slots(struct play *p)
 		CLUSTER_DO(p->c, controller_set_steer(p->c->image, broker, steer, &change));
 		break;
 	default:
-		CLUSTER_DO(p->c, controller_yield_slots(p->c->image, &p->c->options, broker, &change));
+		CLUSTER_DO(p->c,
+			   controller_yield_slots(p->c->image, &p->c->options, broker, &change));
 		break;
 	}
 }

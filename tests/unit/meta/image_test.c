@@ -68,8 +68,9 @@ static void an_old_image_outlives_the_new_one(void **state)
 	old = image_ref(c->image);
 	text = image_dump(old);
 	assert_int_equal(cluster_fence(c, 2), KAFKA_NONE);
-	assert_int_equal(CLUSTER_DO(c, controller_delete_topic(c->image, old->topics[0]->id, &change)),
-			 KAFKA_NONE);
+	assert_int_equal(
+		CLUSTER_DO(c, controller_delete_topic(c->image, old->topics[0]->id, &change)),
+		KAFKA_NONE);
 	cluster_free(c);
 	later = image_dump(old);
 	assert_string_equal(text, later);
@@ -104,8 +105,8 @@ static void a_batch_is_applied_whole_or_not_at_all(void **state)
 }
 
 /* Applies a batch of one record with this value and attributes. */
-static int apply_raw(const struct image *image, int64_t base_offset, int16_t attributes, const void *value,
-		     int32_t size)
+static int apply_raw(const struct image *image, int64_t base_offset, int16_t attributes,
+		     const void *value, int32_t size)
 {
 	struct buffer bytes = {0};
 	struct batch_builder builder;
@@ -140,7 +141,8 @@ static void records_that_are_not_understood_are_refused(void **state)
 	assert_int_equal(apply_raw(image, 0, 0, (uint8_t[]){2, METADATA_NO_OP, 0, 0}, 4), -EBADMSG);
 	assert_int_equal(apply_raw(image, 0, 0, (uint8_t[]){1, METADATA_NO_OP, 1, 0}, 4), -EBADMSG);
 	assert_int_equal(apply_raw(image, 0, 0, (uint8_t[]){1, 77, 0, 0}, 4), -EBADMSG);
-	assert_int_equal(apply_raw(image, 0, 0, (uint8_t[]){1, METADATA_NO_OP, 0, 0, 9}, 5), -EBADMSG);
+	assert_int_equal(apply_raw(image, 0, 0, (uint8_t[]){1, METADATA_NO_OP, 0, 0, 9}, 5),
+			 -EBADMSG);
 	image->offset = 6;
 	assert_int_equal(apply_raw(image, 5, 0, no_op, 4), -EBADMSG);
 	image_unref(image);
@@ -252,7 +254,8 @@ static struct image *two_slots_and_a_topic(void)
 
 static struct partition_record good_partition(int32_t *replicas, int32_t *isr)
 {
-	struct partition_record p = {.topic_id = test_uuid(1), .leader = 1, .leader_epoch = 4, .slot = 1};
+	struct partition_record p = {
+		.topic_id = test_uuid(1), .leader = 1, .leader_epoch = 4, .slot = 1};
 
 	p.replicas.items = replicas;
 	p.replicas.count = 2;
@@ -269,8 +272,9 @@ static void partition_records(void **state)
 	struct partition_record p;
 
 	(void)state;
-#define REFUSED(...)                                                                                \
-	(p = good, __VA_ARGS__, assert_int_equal(apply_one(&image, METADATA_PARTITION, &p), -EBADMSG))
+#define REFUSED(...)                                                                               \
+	(p = good, __VA_ARGS__,                                                                    \
+	 assert_int_equal(apply_one(&image, METADATA_PARTITION, &p), -EBADMSG))
 	REFUSED(p.partition_id = 1);
 	REFUSED(p.topic_id = test_uuid(9));
 	REFUSED(p.slot = 2);
@@ -278,7 +282,8 @@ static void partition_records(void **state)
 	REFUSED(p.leader = 3);
 	REFUSED((p.isr.items = (int32_t[]){1, 3}));
 	REFUSED((p.isr.items = (int32_t[]){1, 1}));
-	REFUSED((p.replicas.items = (int32_t[]){1, 1}, p.isr.count = 1, p.isr.items = (int32_t[]){1}));
+	REFUSED((p.replicas.items = (int32_t[]){1, 1}, p.isr.count = 1,
+		 p.isr.items = (int32_t[]){1}));
 #undef REFUSED
 	assert_int_equal(apply_one(&image, METADATA_PARTITION, &good), 0);
 	assert_int_equal(image->slots[1]->partition_count, 1);
@@ -298,6 +303,7 @@ static void r8_partition_changes_raise_the_partition_epoch(void **state)
 	assert_int_equal(apply_one(&image, METADATA_PARTITION, &good), 0);
 	wire_init(&partition_change_record_schema, &change);
 	change.topic_id = test_uuid(1);
+	change.partition_id = 0;
 	change.isr.items = isr;
 	change.isr.count = 1; /* 2 only, but 1 leads */
 	assert_int_equal(apply_one(&image, METADATA_PARTITION_CHANGE, &change), -EBADMSG);
@@ -310,6 +316,7 @@ static void r8_partition_changes_raise_the_partition_epoch(void **state)
 	assert_isr(p, 2);
 	wire_init(&partition_change_record_schema, &change);
 	change.topic_id = test_uuid(1);
+	change.partition_id = 0;
 	change.slot = 0;
 	assert_int_equal(apply_one(&image, METADATA_PARTITION_CHANGE, &change), 0);
 	p = image->topics[0]->partitions[0];

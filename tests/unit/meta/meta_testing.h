@@ -17,8 +17,8 @@ struct cluster {
 	struct image *image;
 	struct image *replayed; /* the same batches, applied once more from nothing */
 	struct controller_options options;
-	char *losses;           /* of the last event that had records; or NULL */
-	int32_t records;        /* of the last event */
+	char *losses;    /* of the last event that had records; or NULL */
+	int32_t records; /* of the last event */
 };
 
 static inline struct uuid test_uuid(int number)
@@ -56,9 +56,10 @@ static inline void dump_uuid(FILE *out, const char *name, struct uuid id)
 
 static inline void dump_broker(FILE *out, const struct image_broker *b)
 {
-	fprintf(out, "broker %d epoch=%lld%s%s%s%s rack=%s", b->id, (long long)b->epoch, b->fenced ? " fenced" : "",
-		b->shutting_down ? " shutting_down" : "", b->has_steer ? " steer" : "",
-		b->kept_places ? " kept" : "", b->rack ? b->rack : "-");
+	fprintf(out, "broker %d epoch=%lld%s%s%s%s rack=%s", b->id, (long long)b->epoch,
+		b->fenced ? " fenced" : "", b->shutting_down ? " shutting_down" : "",
+		b->has_steer ? " steer" : "", b->kept_places ? " kept" : "",
+		b->rack ? b->rack : "-");
 	dump_uuid(out, "incarnation", b->incarnation);
 	dump_uuid(out, "directory", b->directory_id);
 	for (int i = 0; i < IMAGE_LISTENERS; i++)
@@ -81,8 +82,8 @@ static inline void dump_topic(FILE *out, const struct image_topic *t)
 	for (int32_t i = 0; i < t->partition_count; i++) {
 		const struct image_partition *p = t->partitions[i];
 
-		fprintf(out, "  %d slot=%d leader=%d epochs=%d,%d", p->id, p->slot, p->leader, p->leader_epoch,
-			p->partition_epoch);
+		fprintf(out, "  %d slot=%d leader=%d epochs=%d,%d", p->id, p->slot, p->leader,
+			p->leader_epoch, p->partition_epoch);
 		dump_list(out, "replicas", p->replicas, p->replica_count);
 		dump_list(out, "isr", p->isr, p->isr_count);
 		fprintf(out, "\n");
@@ -91,8 +92,8 @@ static inline void dump_topic(FILE *out, const struct image_topic *t)
 
 static inline void dump_slot(FILE *out, const struct image_slot *s)
 {
-	fprintf(out, "slot %d epoch=%lld holder=%d partitions=%d", s->id, (long long)s->epoch, s->holder,
-		s->partition_count);
+	fprintf(out, "slot %d epoch=%lld holder=%d partitions=%d", s->id, (long long)s->epoch,
+		s->holder, s->partition_count);
 	dump_list(out, "order", s->order, s->order_count);
 	for (int32_t i = 0; i < s->address_count; i++)
 		dump_endpoint(out, &s->addresses[i]);
@@ -106,7 +107,8 @@ static inline char *image_dump(const struct image *image)
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	fprintf(out, "offset=%lld producer=%lld\n", (long long)image->offset, (long long)image->next_producer_id);
+	fprintf(out, "offset=%lld producer=%lld\n", (long long)image->offset,
+		(long long)image->next_producer_id);
 	for (int32_t i = 0; i < image->broker_count; i++)
 		dump_broker(out, image->brokers[i]);
 	for (int32_t i = 0; i < image->slot_count; i++)
@@ -181,15 +183,19 @@ static inline void check_image(const struct image *image)
 static inline void check_epochs(const struct image *before, const struct image *after)
 {
 	for (int32_t t = 0; t < before->topic_count; t++) {
-		const struct image_topic *topic = image_find_topic_by_id(after, before->topics[t]->id);
+		const struct image_topic *topic =
+			image_find_topic_by_id(after, before->topics[t]->id);
 
 		for (int32_t p = 0; topic && p < before->topics[t]->partition_count; p++) {
 			const struct image_partition *was = before->topics[t]->partitions[p];
 			const struct image_partition *is = topic->partitions[p];
-			int changed = is->leader != was->leader || is->isr_count != was->isr_count ||
-				      memcmp(is->isr, was->isr, (size_t)is->isr_count * sizeof(int32_t)) != 0;
+			int changed = is->leader != was->leader ||
+				      is->isr_count != was->isr_count ||
+				      memcmp(is->isr, was->isr,
+					     (size_t)is->isr_count * sizeof(int32_t)) != 0;
 
-			assert_int_equal(is->leader_epoch, was->leader_epoch + (is->leader != was->leader));
+			assert_int_equal(is->leader_epoch,
+					 was->leader_epoch + (is->leader != was->leader));
 			assert_int_equal(is->partition_epoch, was->partition_epoch + changed);
 		}
 	}
@@ -224,7 +230,8 @@ static inline void cluster_commit(struct cluster *c, struct change *change)
 
 	c->records = change->count;
 	free(c->losses);
-	c->losses = change->losses.size ? strndup((char *)change->losses.data, change->losses.size) : NULL;
+	c->losses = change->losses.size ? strndup((char *)change->losses.data, change->losses.size)
+					: NULL;
 	if (change_end(change) > 0) {
 		char *text, *text_again;
 
@@ -246,19 +253,20 @@ static inline void cluster_commit(struct cluster *c, struct change *change)
 }
 
 /* Runs one decision and commits what it gives; the value is its kafka_error. */
-#define CLUSTER_DO(cluster_, call_)                                                                 \
-	({                                                                                          \
-		struct change change;                                                               \
-		enum kafka_error error_;                                                            \
-		change_begin(&change, 1000);                                                        \
-		error_ = (call_);                                                                   \
-		if (error_ != KAFKA_NONE)                                                           \
-			assert_int_equal(change.count, 0);                                          \
-		cluster_commit((cluster_), &change);                                                \
-		error_;                                                                             \
+#define CLUSTER_DO(cluster_, call_)                                                                \
+	({                                                                                         \
+		struct change change;                                                              \
+		enum kafka_error error_;                                                           \
+		change_begin(&change, 1000);                                                       \
+		error_ = (call_);                                                                  \
+		if (error_ != KAFKA_NONE)                                                          \
+			assert_int_equal(change.count, 0);                                         \
+		cluster_commit((cluster_), &change);                                               \
+		error_;                                                                            \
 	})
 
-static inline struct cluster *cluster_new(int32_t slots, const int32_t *brokers, int32_t broker_count)
+static inline struct cluster *cluster_new(int32_t slots, const int32_t *brokers,
+					  int32_t broker_count)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
 	struct controller_seed seed = {
@@ -287,7 +295,7 @@ static inline void cluster_free(struct cluster *c)
 
 struct test_registration {
 	int32_t id;
-	int incarnation;     /* as a number; directory: 0 gives the broker's usual one */
+	int incarnation; /* as a number; directory: 0 gives the broker's usual one */
 	int directory;
 	bool durable, old_is_dead;
 	const char *rack;
@@ -319,7 +327,8 @@ static inline enum kafka_error cluster_register(struct cluster *c, struct test_r
 	request.log_dirs.count = 1;
 	request.cut_partitions.items = (void *)r.cuts;
 	request.cut_partitions.count = r.cut_count;
-	return CLUSTER_DO(c, controller_register(c->image, &c->options, &request, r.old_is_dead, &change));
+	return CLUSTER_DO(
+		c, controller_register(c->image, &c->options, &request, r.old_is_dead, &change));
 }
 
 static inline enum kafka_error cluster_unfence(struct cluster *c, int32_t id)
@@ -342,15 +351,16 @@ static inline struct cluster *cluster_of(int32_t slots, int32_t brokers)
 		ids[i] = i + 1;
 	c = cluster_new(slots, ids, brokers);
 	for (int32_t i = 0; i < brokers; i++) {
-		assert_int_equal(cluster_register(c, (struct test_registration){.id = ids[i]}), KAFKA_NONE);
+		assert_int_equal(cluster_register(c, (struct test_registration){.id = ids[i]}),
+				 KAFKA_NONE);
 		assert_int_equal(cluster_unfence(c, ids[i]), KAFKA_NONE);
 	}
 	free(ids);
 	return c;
 }
 
-static inline enum kafka_error cluster_create(struct cluster *c, const char *name, int32_t partitions,
-					      int32_t replicas)
+static inline enum kafka_error cluster_create(struct cluster *c, const char *name,
+					      int32_t partitions, int32_t replicas)
 {
 	struct controller_topic topic = {
 		.name = wire_string_of(name),
@@ -360,7 +370,8 @@ static inline enum kafka_error cluster_create(struct cluster *c, const char *nam
 	};
 	const char *sentence;
 
-	return CLUSTER_DO(c, controller_create_topic(c->image, &c->options, &topic, &change, &sentence));
+	return CLUSTER_DO(
+		c, controller_create_topic(c->image, &c->options, &topic, &change, &sentence));
 }
 
 /* Creates topic "t" with one partition on these brokers. */
@@ -375,20 +386,20 @@ static inline void cluster_create_on(struct cluster *c, const int32_t *replicas,
 	};
 	const char *sentence;
 
-	assert_int_equal(CLUSTER_DO(c, controller_create_topic(c->image, &c->options, &topic, &change,
-							       &sentence)),
+	assert_int_equal(CLUSTER_DO(c, controller_create_topic(c->image, &c->options, &topic,
+							       &change, &sentence)),
 			 KAFKA_NONE);
 }
 
-static inline const struct image_partition *cluster_partition(const struct cluster *c, const char *topic,
-							      int32_t id)
+static inline const struct image_partition *cluster_partition(const struct cluster *c,
+							      const char *topic, int32_t id)
 {
 	return image_find_partition(image_find_topic(c->image, topic, strlen(topic)), id);
 }
 
 /* The leader of t-0 proposes this ISR with the brokers' epochs as the image has them. */
-static inline enum kafka_error cluster_alter(struct cluster *c, const struct image_topic *t, int32_t partition,
-					     const int32_t *isr, int32_t count)
+static inline enum kafka_error cluster_alter(struct cluster *c, const struct image_topic *t,
+					     int32_t partition, const int32_t *isr, int32_t count)
 {
 	const struct image_partition *p = image_find_partition(t, partition);
 	int64_t *epochs = calloc((size_t)count + 1, sizeof(*epochs));
@@ -397,18 +408,21 @@ static inline enum kafka_error cluster_alter(struct cluster *c, const struct ima
 
 	for (int32_t i = 0; i < count; i++)
 		epochs[i] = image_find_broker(c->image, isr[i])->epoch;
-	error = CLUSTER_DO(c, controller_alter_partition(
-				      c->image, &c->options, p->leader,
-				      image_find_broker(c->image, p->leader)->epoch, t->id, partition,
-				      p->leader_epoch, p->partition_epoch, isr, epochs, count, &change,
-				      &epoch_after));
+	error = CLUSTER_DO(
+		c, controller_alter_partition(c->image, &c->options, p->leader,
+					      image_find_broker(c->image, p->leader)->epoch, t->id,
+					      partition, p->leader_epoch, p->partition_epoch, isr,
+					      epochs, count, &change, &epoch_after));
 	free(epochs);
 	return error;
 }
 
-#define LIST(...) (const int32_t[]){__VA_ARGS__}, (int32_t)(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t))
+#define LIST(...)                                                                                  \
+	(const int32_t[]){__VA_ARGS__},                                                            \
+		(int32_t)(sizeof((int32_t[]){__VA_ARGS__}) / sizeof(int32_t))
 
-static inline void assert_list(const int32_t *list, int32_t count, const int32_t *expected, int32_t expected_count)
+static inline void assert_list(const int32_t *list, int32_t count, const int32_t *expected,
+			       int32_t expected_count)
 {
 	assert_int_equal(count, expected_count);
 	for (int32_t i = 0; i < count; i++)

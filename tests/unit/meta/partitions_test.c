@@ -39,10 +39,10 @@ static struct alter good_alter(const struct cluster *c)
 
 static enum kafka_error alter(struct cluster *c, struct alter a, int32_t *ret_epoch)
 {
-	return CLUSTER_DO(c, controller_alter_partition(c->image, &c->options, a.broker, a.broker_epoch,
-							a.topic_id, a.partition, a.leader_epoch,
-							a.partition_epoch, a.isr, a.epochs, a.count, &change,
-							ret_epoch));
+	return CLUSTER_DO(c, controller_alter_partition(c->image, &c->options, a.broker,
+							a.broker_epoch, a.topic_id, a.partition,
+							a.leader_epoch, a.partition_epoch, a.isr,
+							a.epochs, a.count, &change, ret_epoch));
 }
 
 static void r33_each_fault_has_its_answer(void **state)
@@ -56,8 +56,8 @@ static void r33_each_fault_has_its_answer(void **state)
 	assert_int_equal(cluster_fence(c, 3), KAFKA_NONE);
 	assert_int_equal(cluster_unfence(c, 3), KAFKA_NONE);
 	good = good_alter(c);
-#define SPOILED(expected_, ...)                                                                     \
-	(a = good, __VA_ARGS__, assert_int_equal(alter(c, a, &epoch), (expected_)),                 \
+#define SPOILED(expected_, ...)                                                                    \
+	(a = good, __VA_ARGS__, assert_int_equal(alter(c, a, &epoch), (expected_)),                \
 	 assert_int_equal(epoch, -1))
 	SPOILED(KAFKA_STALE_BROKER_EPOCH, a.broker_epoch--);
 	SPOILED(KAFKA_UNKNOWN_TOPIC_ID, a.topic_id = test_uuid(4711));
@@ -74,7 +74,8 @@ static void r33_each_fault_has_its_answer(void **state)
 	SPOILED(KAFKA_INELIGIBLE_REPLICA, a.epochs[1]--);
 	/* Of several faults the first in order is named. */
 	SPOILED(KAFKA_NOT_CONTROLLER, (a.partition_epoch++, a.leader_epoch--, a.count = 0));
-	SPOILED(KAFKA_FENCED_LEADER_EPOCH, (a.leader_epoch--, a.broker = 2, a.broker_epoch = a.epochs[1]));
+	SPOILED(KAFKA_FENCED_LEADER_EPOCH,
+		(a.leader_epoch--, a.broker = 2, a.broker_epoch = a.epochs[1]));
 	SPOILED(KAFKA_INVALID_UPDATE_VERSION, (a.partition_epoch--, a.isr[1] = 4));
 #undef SPOILED
 	a = good;
@@ -101,7 +102,9 @@ static void r33_fenced_or_leaving_brokers_do_not_enter(void **state)
 	a.count = 3;
 	assert_int_equal(alter(c, a, &epoch), KAFKA_INELIGIBLE_REPLICA);
 	assert_int_equal(cluster_unfence(c, 3), KAFKA_NONE);
-	assert_int_equal(CLUSTER_DO(c, controller_begin_shutdown(c->image, &c->options, 3, &change)), KAFKA_NONE);
+	assert_int_equal(
+		CLUSTER_DO(c, controller_begin_shutdown(c->image, &c->options, 3, &change)),
+		KAFKA_NONE);
 	assert_int_equal(alter(c, a, &epoch), KAFKA_INELIGIBLE_REPLICA);
 	cluster_free(c);
 }

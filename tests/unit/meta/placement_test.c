@@ -78,7 +78,8 @@ static int32_t rack_of(const struct slots_broker *list, int32_t id)
 
 static void s1_first_replicas_lie_in_different_racks(void **state)
 {
-	static const struct slots_broker list[] = {{1, "a"}, {2, "a"}, {3, "b"}, {4, "b"}, {5, "c"}, {6, "c"}};
+	static const struct slots_broker list[] = {{1, "a"}, {2, "a"}, {3, "b"},
+						   {4, "b"}, {5, "c"}, {6, "c"}};
 	int32_t order[6];
 
 	(void)state;
@@ -112,7 +113,8 @@ static void measure(const struct image *image, struct spread *ret_leads, struct 
 		for (int32_t t = 0; t < image->topic_count; t++)
 			for (int32_t i = 0; i < image->topics[t]->partition_count; i++) {
 				leads += image->topics[t]->partitions[i]->leader == id;
-				holds += image_partition_has_replica(image->topics[t]->partitions[i], id);
+				holds += image_partition_has_replica(
+					image->topics[t]->partitions[i], id);
 			}
 		add_to_spread(ret_leads, leads);
 		add_to_spread(ret_holds, holds);
@@ -120,15 +122,16 @@ static void measure(const struct image *image, struct spread *ret_leads, struct 
 }
 
 /* Leaders within one; replicas within `most_apart`. */
-static void check_balance(const struct cluster *c, int32_t slots, int32_t replicas, int32_t most_apart)
+static void check_balance(const struct cluster *c, int32_t slots, int32_t replicas,
+			  int32_t most_apart)
 {
 	struct spread leads, holds;
 
 	measure(c->image, &leads, &holds);
 	if (holds.most - holds.least > most_apart || leads.most - leads.least > 1)
 		fail_msg("brokers=%d slots=%d replicas=%d topics=%d: leads %d..%d, holds %d..%d",
-			 c->image->broker_count, slots, replicas, c->image->topic_count, leads.least, leads.most,
-			 holds.least, holds.most);
+			 c->image->broker_count, slots, replicas, c->image->topic_count,
+			 leads.least, leads.most, holds.least, holds.most);
 }
 
 static void one_combination(int32_t brokers, int32_t slots, int32_t replicas, int32_t most_apart)
@@ -172,10 +175,11 @@ static void leaders_differ_by_one_and_replicas_by_two(void **state)
 				one_combination(brokers, brokers * times, replicas, 2);
 }
 
-/* Where slots are no multiple of brokers, few slots of some brokers decide where replicas can go, and
- * choosing one partition after the other does not always keep replicas within two (14 slots on 8
- * brokers: four). Covered: 1 to 9 brokers, every number of slots from theirs to 26, 1 to 4 replicas,
- * the same topics. Fewer slots than brokers are not: then some brokers lead nothing, by S1. */
+/* Where slots are no multiple of brokers, few slots of some brokers decide where replicas can go,
+ * and choosing one partition after the other does not always keep replicas within two (14 slots on
+ * 8 brokers: four). Covered: 1 to 9 brokers, every number of slots from theirs to 26, 1 to 4
+ * replicas, the same topics. Fewer slots than brokers are not: then some brokers lead nothing, by
+ * S1. */
 static void leaders_differ_by_one_with_any_number_of_slots(void **state)
 {
 	(void)state;

@@ -36,7 +36,26 @@ static void s12_a_slot_goes_to_the_successor_that_was_published(void **state)
 		successors[i] = image_slot_successor(c->image, c->image->slots[i]);
 	assert_int_equal(cluster_fence(c, 2), KAFKA_NONE);
 	for (int32_t i = 0; i < 24; i++)
-		assert_int_equal(c->image->slots[i]->holder, i % 4 == 1 ? successors[i] : i % 4 + 1);
+		assert_int_equal(c->image->slots[i]->holder,
+				 i % 4 == 1 ? successors[i] : i % 4 + 1);
+	cluster_free(c);
+}
+
+static void s12_the_successor_comes_after_the_holder(void **state)
+{
+	struct cluster *c = cluster_of(3, 3);
+	const char *sentence;
+
+	(void)state;
+	assert_int_equal(image_slot_successor(c->image, c->image->slots[0]), 2);
+	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, 0, 2, &change,
+							    &sentence)),
+			 KAFKA_NONE);
+	assert_int_equal(image_slot_successor(c->image, c->image->slots[0]), 3);
+	assert_int_equal(cluster_fence(c, 3), KAFKA_NONE);
+	assert_int_equal(image_slot_successor(c->image, c->image->slots[0]), 1); /* round the end */
+	assert_int_equal(cluster_fence(c, 1), KAFKA_NONE);
+	assert_int_equal(image_slot_successor(c->image, c->image->slots[0]), -1);
 	cluster_free(c);
 }
 
@@ -63,11 +82,14 @@ static void s1_a_slot_with_partitions_stays_until_it_is_brought_home(void **stat
 	assert_int_equal(cluster_fence(c, 1), KAFKA_NONE);
 	assert_int_equal(cluster_unfence(c, 1), KAFKA_NONE);
 	for (int32_t i = 0; i < 12; i++) /* those without partitions are home at once */
-		assert_int_equal(c->image->slots[i]->holder, i == slot ? 2 : c->image->slots[i]->order[0]);
-	assert_int_equal(CLUSTER_DO(c, controller_rebalance(c->image, &c->options, &change)), KAFKA_NONE);
+		assert_int_equal(c->image->slots[i]->holder,
+				 i == slot ? 2 : c->image->slots[i]->order[0]);
+	assert_int_equal(CLUSTER_DO(c, controller_rebalance(c->image, &c->options, &change)),
+			 KAFKA_NONE);
 	assert_int_equal(c->records, 0); /* home is not in the ISR yet */
 	assert_int_equal(cluster_alter(c, topic_t(c), 0, LIST(2, 1)), KAFKA_NONE);
-	assert_int_equal(CLUSTER_DO(c, controller_rebalance(c->image, &c->options, &change)), KAFKA_NONE);
+	assert_int_equal(CLUSTER_DO(c, controller_rebalance(c->image, &c->options, &change)),
+			 KAFKA_NONE);
 	assert_int_equal(c->image->slots[slot]->holder, 1);
 	assert_int_equal(t0(c)->leader, 1);
 	cluster_free(c);
@@ -82,14 +104,17 @@ static void s1_moving_a_slot_elects_where_it_can(void **state)
 	(void)state;
 	cluster_create_on(c, LIST(1, 2));
 	slot = t0(c)->slot;
-	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, slot, 3, &change, &sentence)),
+	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, slot, 3, &change,
+							    &sentence)),
 			 KAFKA_NONE);
 	assert_int_equal(c->image->slots[slot]->holder, 3);
 	assert_int_equal(t0(c)->leader, 1); /* away: 3 is no replica */
-	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, slot, 2, &change, &sentence)),
+	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, slot, 2, &change,
+							    &sentence)),
 			 KAFKA_NONE);
 	assert_int_equal(t0(c)->leader, 2);
-	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, slot, -1, &change, &sentence)),
+	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, slot, -1,
+							    &change, &sentence)),
 			 KAFKA_NONE);
 	assert_int_equal(c->image->slots[slot]->holder, 1);
 	assert_int_equal(t0(c)->leader, 1);
@@ -103,10 +128,12 @@ static void a_slot_does_not_move_to_a_dead_broker(void **state)
 
 	(void)state;
 	assert_int_equal(cluster_fence(c, 3), KAFKA_NONE);
-	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, 0, 3, &change, &sentence)),
+	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, 0, 3, &change,
+							    &sentence)),
 			 KAFKA_BROKER_NOT_AVAILABLE);
 	assert_non_null(sentence);
-	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, 12, 1, &change, &sentence)),
+	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, 12, 1, &change,
+							    &sentence)),
 			 KAFKA_INVALID_REQUEST);
 	cluster_free(c);
 }
@@ -117,12 +144,12 @@ static void s1_a_new_broker_joins_every_order(void **state)
 	int32_t slot;
 
 	(void)state;
-	cluster_create_on(c, LIST(1, 2));
+	cluster_create_on(c, LIST(2, 1));
 	slot = t0(c)->slot;
 	assert_int_equal(cluster_register(c, (struct test_registration){.id = 4}), KAFKA_NONE);
 	/* With partitions it comes last; the others are planned anew. */
-	assert_int_equal(c->image->slots[slot]->order[3], 4);
-	assert_int_equal(c->image->slots[slot]->order[0], 1);
+	assert_list(c->image->slots[slot]->order, c->image->slots[slot]->order_count,
+		    LIST(2, 3, 1, 4));
 	assert_int_equal(c->image->slots[3]->order[0], 4);
 	assert_int_not_equal(c->image->slots[3]->holder, 4);
 	assert_int_equal(cluster_unfence(c, 4), KAFKA_NONE);
@@ -155,7 +182,8 @@ static void s1_racks_are_planned_for_when_all_are_known(void **state)
 
 	(void)state;
 	for (int32_t i = 0; i < 4; i++)
-		assert_int_equal(cluster_register(c, (struct test_registration){.id = ids[i], .rack = racks[i]}),
+		assert_int_equal(cluster_register(c, (struct test_registration){.id = ids[i],
+										.rack = racks[i]}),
 				 KAFKA_NONE);
 	for (int32_t s = 0; s < 12; s++) {
 		const int32_t *order = c->image->slots[s]->order;
@@ -170,12 +198,16 @@ static void slots_are_yielded_to_brokers_with_a_bwsteer(void **state)
 	struct cluster *c = cluster_of(12, 3);
 
 	(void)state;
-	assert_int_equal(CLUSTER_DO(c, controller_yield_slots(c->image, &c->options, 1, &change)), KAFKA_NONE);
+	assert_int_equal(CLUSTER_DO(c, controller_yield_slots(c->image, &c->options, 1, &change)),
+			 KAFKA_NONE);
 	assert_int_equal(c->records, 0);
-	assert_int_equal(CLUSTER_DO(c, controller_set_steer(c->image, 3, true, &change)), KAFKA_NONE);
-	assert_int_equal(CLUSTER_DO(c, controller_set_steer(c->image, 3, true, &change)), KAFKA_NONE);
+	assert_int_equal(CLUSTER_DO(c, controller_set_steer(c->image, 3, true, &change)),
+			 KAFKA_NONE);
+	assert_int_equal(CLUSTER_DO(c, controller_set_steer(c->image, 3, true, &change)),
+			 KAFKA_NONE);
 	assert_int_equal(c->records, 0);
-	assert_int_equal(CLUSTER_DO(c, controller_yield_slots(c->image, &c->options, 1, &change)), KAFKA_NONE);
+	assert_int_equal(CLUSTER_DO(c, controller_yield_slots(c->image, &c->options, 1, &change)),
+			 KAFKA_NONE);
 	for (int32_t i = 0; i < 12; i += 3)
 		assert_int_equal(c->image->slots[i]->holder, 3);
 	cluster_free(c);
@@ -186,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(s1_slots_have_a_holder_while_any_broker_is_live),
 		cmocka_unit_test(s12_a_slot_goes_to_the_successor_that_was_published),
+		cmocka_unit_test(s12_the_successor_comes_after_the_holder),
 		cmocka_unit_test(s1_a_broken_broker_is_succeeded_by_several),
 		cmocka_unit_test(s1_a_slot_with_partitions_stays_until_it_is_brought_home),
 		cmocka_unit_test(s1_moving_a_slot_elects_where_it_can),

@@ -26,7 +26,8 @@ static enum kafka_error create(struct cluster *c, struct controller_topic topic)
 	const char *sentence = NULL;
 	enum kafka_error error;
 
-	error = CLUSTER_DO(c, controller_create_topic(c->image, &c->options, &topic, &change, &sentence));
+	error = CLUSTER_DO(
+		c, controller_create_topic(c->image, &c->options, &topic, &change, &sentence));
 	assert_true((error == KAFKA_NONE) == (sentence == NULL));
 	return error;
 }
@@ -69,8 +70,8 @@ static void topic_counts_are_checked(void **state)
 	struct controller_topic topic;
 
 	(void)state;
-#define COUNTS(partitions_, replicas_)                                                              \
-	(topic = good_topic(), topic.partitions = (partitions_),                                    \
+#define COUNTS(partitions_, replicas_)                                                             \
+	(topic = good_topic(), topic.partitions = (partitions_),                                   \
 	 topic.replication_factor = (replicas_), create(c, topic))
 	assert_int_equal(COUNTS(0, 1), KAFKA_INVALID_PARTITIONS);
 	assert_int_equal(COUNTS(-2, 1), KAFKA_INVALID_PARTITIONS);
@@ -107,8 +108,10 @@ static enum kafka_error create_with(struct cluster *c, const char *name, const c
 	error = create(c, topic);
 	if (error != KAFKA_NONE)
 		return error;
-	assert_string_equal(image_topic_setting(image_find_topic(c->image, "orders", 6), name), value);
-	assert_int_equal(CLUSTER_DO(c, controller_delete_topic(c->image, topic.id, &change)), KAFKA_NONE);
+	assert_string_equal(image_topic_setting(image_find_topic(c->image, "orders", 6), name),
+			    value);
+	assert_int_equal(CLUSTER_DO(c, controller_delete_topic(c->image, topic.id, &change)),
+			 KAFKA_NONE);
 	return KAFKA_NONE;
 }
 
@@ -127,7 +130,8 @@ static void topic_settings_are_checked(void **state)
 	assert_int_equal(create_with(c, "segment.bytes", "13"), KAFKA_INVALID_CONFIG);
 	assert_int_equal(create_with(c, "segment.bytes", "2147483648"), KAFKA_INVALID_CONFIG);
 	assert_int_equal(create_with(c, "retention.ms", "-1"), KAFKA_NONE);
-	assert_int_equal(create_with(c, "retention.ms", "9223372036854775808"), KAFKA_INVALID_CONFIG);
+	assert_int_equal(create_with(c, "retention.ms", "9223372036854775808"),
+			 KAFKA_INVALID_CONFIG);
 	assert_int_equal(create_with(c, "retention.bytes", "1000"), KAFKA_NONE);
 	assert_int_equal(create_with(c, "cleanup.policy", "delete"), KAFKA_NONE);
 	assert_int_equal(create_with(c, "cleanup.policy", "compact"), KAFKA_INVALID_CONFIG);
@@ -182,7 +186,8 @@ static void deleting_a_topic_frees_its_slots(void **state)
 	(void)state;
 	cluster_create_on(c, LIST(1, 2));
 	assert_int_equal(c->image->slots[t0(c)->slot]->partition_count, 1);
-	assert_int_equal(CLUSTER_DO(c, controller_delete_topic(c->image, test_uuid(77), &change)), KAFKA_NONE);
+	assert_int_equal(CLUSTER_DO(c, controller_delete_topic(c->image, test_uuid(77), &change)),
+			 KAFKA_NONE);
 	assert_null(topic_t(c));
 	assert_int_equal(CLUSTER_DO(c, controller_delete_topic(c->image, test_uuid(77), &change)),
 			 KAFKA_UNKNOWN_TOPIC_ID);
@@ -214,14 +219,16 @@ static void producer_ids_are_never_given_twice(void **state)
 
 	(void)state;
 	for (int64_t i = 0; i < 3; i++) {
-		assert_int_equal(CLUSTER_DO(c, controller_allocate_producer_ids(c->image, 1, epoch, &change,
-										&first)),
+		assert_int_equal(CLUSTER_DO(c, controller_allocate_producer_ids(c->image, 1, epoch,
+										&change, &first)),
 				 KAFKA_NONE);
 		assert_int_equal(first, i * CONTROLLER_PRODUCER_ID_BLOCK);
 	}
-	assert_int_equal(CLUSTER_DO(c, controller_allocate_producer_ids(c->image, 1, epoch + 1, &change, &first)),
+	assert_int_equal(CLUSTER_DO(c, controller_allocate_producer_ids(c->image, 1, epoch + 1,
+									&change, &first)),
 			 KAFKA_STALE_BROKER_EPOCH);
-	assert_int_equal(CLUSTER_DO(c, controller_allocate_producer_ids(c->image, 2, epoch, &change, &first)),
+	assert_int_equal(CLUSTER_DO(c, controller_allocate_producer_ids(c->image, 2, epoch, &change,
+									&first)),
 			 KAFKA_BROKER_ID_NOT_REGISTERED);
 	cluster_free(c);
 }
