@@ -54,33 +54,38 @@ clean: ## remove everything that was built
 
 # ---- programs ----
 $(BUILD)/bellwether: $(BUILD)/obj/user/bellwether.o $(call archive,os) $(call archives,broker)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
+	@echo LINK $@
+	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
 $(BUILD)/bwsteer: $(BUILD)/obj/user/bwsteer.o $(call archives,steer)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_steer) $(LIBS_base)
+	@echo LINK $@
+	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_steer) $(LIBS_base)
 $(BUILD)/bwctl: $(BUILD)/obj/user/bwctl.o $(call archives,ctl)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_ctl) $(LIBS_base)
+	@echo LINK $@
+	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_ctl) $(LIBS_base)
 
 # ---- user space ----
 define folder_rule
 $(call archive,$(1)): $(call objects,$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	@$$(AR) rcs $$@ $$^
 endef
 $(foreach f,$(FOLDERS),$(eval $(call folder_rule,$(f))))
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo CC $<
+	@$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 # ---- BPF: object, then a skeleton that bwsteer includes ----
 ARCH_INCLUDE := -I/usr/include/$(shell uname -m)-linux-gnu
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/lib/*.h include/bellwether/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) -target bpf -O2 -g -Wall -Wextra -Werror -Iinclude -Ibpf $(ARCH_INCLUDE) -c -o $@ $<
+	@echo BPF $<
+	@$(CLANG) -target bpf -O2 -g -Wall -Wextra -Werror -Iinclude -Ibpf $(ARCH_INCLUDE) -c -o $@ $<
 $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	@mkdir -p $(@D)
-	bpftool gen skeleton $< name $*_bpf > $@.new && mv $@.new $@
+	@bpftool gen skeleton $< name $*_bpf > $@.new && mv $@.new $@
 $(call objects,steer): | $(BUILD)/gen/steer.skel.h
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -136,6 +136,9 @@ struct wire_output {
 
 void wire_output_done(struct wire_output *out);
 
+/* Appends everything of `from`, which is then empty (and keeps its memory). */
+void wire_output_move(struct wire_output *out, struct wire_output *from);
+
 /* Appends one struct. A field that `version` does not carry is left out, a null that it does not
  * know becomes empty. Text longer than 32767 bytes in a version that is not flexible, and records
  * from a file in a tagged field, are our own bugs: asserts. */

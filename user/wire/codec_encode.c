@@ -31,7 +31,7 @@ void wire_output_done(struct wire_output *out)
 	*out = (struct wire_output){.env = out->env};
 }
 
-static void output_splice(struct wire_output *out, const struct wire_records *records)
+static void output_add_splice(struct wire_output *out, const struct wire_splice *splice)
 {
 	if (out->splice_count == out->splice_capacity) {
 		out->splice_capacity =
@@ -39,12 +39,32 @@ static void output_splice(struct wire_output *out, const struct wire_records *re
 		out->splices =
 			mem_resize(out->splices, out->splice_capacity * sizeof(*out->splices));
 	}
-	out->splices[out->splice_count++] = (struct wire_splice){
+	out->splices[out->splice_count++] = *splice;
+}
+
+static void output_splice(struct wire_output *out, const struct wire_records *records)
+{
+	struct wire_splice splice = {
 		.at = out->bytes.size,
 		.file = env_file_ref(out->env, records->file),
 		.position = records->position,
 		.size = (size_t)records->size,
 	};
+
+	output_add_splice(out, &splice);
+}
+
+void wire_output_move(struct wire_output *out, struct wire_output *from)
+{
+	for (size_t i = 0; i < from->splice_count; i++) {
+		struct wire_splice splice = from->splices[i];
+
+		splice.at += out->bytes.size;
+		output_add_splice(out, &splice);
+	}
+	buffer_put(&out->bytes, from->bytes.data, from->bytes.size);
+	from->splice_count = 0;
+	from->bytes.size = 0;
 }
 
 /* length -1 is null; where the version knows no null, empty stands for it. */

@@ -18,6 +18,7 @@ static const struct wire_field fetch_request_partition_fields[] = {
 	FIELD(last_fetched_epoch, INT32, FROM(12), MISSING(-1)),
 	FIELD(log_start_offset, INT64, FROM(5), MISSING(-1)),
 	FIELD(partition_max_bytes, INT32, FROM(0)),
+	FIELD(replica_directory_id, UUID, FROM(17), TAG(0)),
 	FIELD(durable_offset, INT64, FROM(12), TAG(10000), MISSING(-1)),
 };
 #undef OWNER
@@ -138,4 +139,4 @@ static const struct wire_field fetch_response_fields[] = {
 #undef OWNER
 WIRE_SCHEMA(fetch_response);
 
-WIRE_API(fetch, "Fetch", 1, 4, 16, 12);
+WIRE_API(fetch, "Fetch", 1, 4, 17, 12);

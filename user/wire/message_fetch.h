@@ -1,4 +1,4 @@
-/* Fetch, key 1, versions 4 to 16, flexible from 12 on.
+/* Fetch, key 1, versions 4 to 17, flexible from 12 on.
  * Reads batches from partitions: consumers, and followers (replica_id or replica_state set). */
 #pragma once
 
@@ -16,6 +16,7 @@ struct fetch_request_partition {
 	int32_t last_fetched_epoch; /* 12+ */
 	int64_t log_start_offset; /* 5+ */
 	int32_t partition_max_bytes;
+	struct uuid replica_directory_id; /* 17+, tag 0 */
 	int64_t durable_offset; /* tag 10000, ours; what the follower has flushed */
 };
 

@@ -1,0 +1,315 @@
+/* The broker's main: reads the command line and the settings, makes the real env and runs a broker
+ * in it, or formats its data directory. */
+#include "base/mem.h"
+#include "broker/broker.h"
+#include "broker/data_folder.h"
+#include "fastpath/fastpath.h"
+#include "os/os_env.h"
+#include "os/os_seqpacket.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef VERSION
+#define VERSION "0.1.0"
+#endif
+
+enum { EXIT_USAGE = 2, CONFIG_MOST_BYTES = 1 << 20, MOST_SHARDS = 256 };
+
+static const char usage[] =
+	"usage: bellwether [--config FILE] [--set NAME=VALUE]...\n"
+	"       bellwether --format --cluster-id ID --initial-controllers LIST [--config FILE] [--set ...]\n"
+	"       bellwether --random-id | --settings | --version | --help\n"
+	"\n"
+	"Without arguments: a single broker on 127.0.0.1:9092 with its data in ./data.\n"
+	"\n"
+	"  --config FILE               settings, one name=value a line, # for comments\n"
+	"  --set NAME=VALUE            one setting; after the file's\n"
+	"  --format                    prepare the data directory of a broker of a cluster\n"
+	"  --cluster-id ID             the cluster's id (see --random-id)\n"
+	"  --initial-controllers LIST  NODE@HOST:PORT:DIRECTORY-ID,... the first voters, the same on every node\n"
+	"  --random-id                 print an id for a cluster or a directory\n"
+	"  --settings                  print every setting with its default and meaning\n";
+
+struct command {
+	bool is_format;
+	const char *cluster_id, *initial_controllers;
+	struct broker_settings settings;
+	struct broker_addresses addresses;
+};
+
+struct running {
+	struct os_process *process;
+	struct broker *broker;
+	int exit_status;
+};
+
+static int complain(const char *sentence)
+{
+	fprintf(stderr, "bellwether: %s\n", sentence);
+	return EXIT_USAGE;
+}
+
+/* ---- small commands ---- */
+
+static int print_random_id(void)
+{
+	char text[UUID_TEXT_BYTES];
+	uint8_t random[16];
+
+	if (getrandom(random, sizeof(random), 0) != sizeof(random))
+		return EXIT_FAILURE;
+	puts(uuid_format(uuid_from_random(random), text));
+	return EXIT_SUCCESS;
+}
+
+static int print_settings(void)
+{
+	for (size_t i = 0; i < broker_settings_table.count; i++) {
+		const struct setting *s = &broker_settings_table.settings[i];
+
+		if (s->type != SETTING_IGNORED)
+			printf("# %s\n%s%s=%s\n\n", s->help, s->default_value ? "" : "#", s->name,
+			       s->default_value ? s->default_value : "");
+	}
+	return EXIT_SUCCESS;
+}
+
+/* ---- settings ---- */
+
+/* The file's text, or NULL after a sentence. */
+static char *read_config(const char *name)
+{
+	FILE *file = fopen(name, "re");
+	char *text = mem_alloc(CONFIG_MOST_BYTES);
+	size_t size;
+
+	if (!file) {
+		fprintf(stderr, "bellwether: %s: %s\n", name, strerror(errno));
+		mem_free(text);
+		return NULL;
+	}
+	size = fread(text, 1, CONFIG_MOST_BYTES - 1, file);
+	text[size] = 0;
+	fclose(file);
+	return text;
+}
+
+static int take_config(struct command *command, const char *name)
+{
+	char error[SETTINGS_ERROR_BYTES];
+	char *text = read_config(name);
+	int rc;
+
+	if (!text)
+		return EXIT_USAGE;
+	rc = settings_parse(&broker_settings_table, &command->settings, name, text, error);
+	mem_free(text);
+	return rc < 0 ? complain(error) : 0;
+}
+
+/* The secret must be nobody else's to read. */
+static int check_secret_mode(const char *path)
+{
+	struct stat st;
+
+	if (path && stat(path, &st) == 0 && (st.st_mode & 077)) {
+		fprintf(stderr, "bellwether: cluster.secret.file=%s: others may read it; run chmod 600 %s\n", path,
+			path);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+enum option_code { OPTION_CONFIG = 1, OPTION_SET, OPTION_FORMAT, OPTION_CLUSTER, OPTION_CONTROLLERS,
+		   OPTION_RANDOM, OPTION_SETTINGS, OPTION_VERSION, OPTION_HELP };
+
+static const struct option options[] = {
+	{"config", required_argument, NULL, OPTION_CONFIG},
+	{"set", required_argument, NULL, OPTION_SET},
+	{"format", no_argument, NULL, OPTION_FORMAT},
+	{"cluster-id", required_argument, NULL, OPTION_CLUSTER},
+	{"initial-controllers", required_argument, NULL, OPTION_CONTROLLERS},
+	{"random-id", no_argument, NULL, OPTION_RANDOM},
+	{"settings", no_argument, NULL, OPTION_SETTINGS},
+	{"version", no_argument, NULL, OPTION_VERSION},
+	{"help", no_argument, NULL, OPTION_HELP},
+	{0},
+};
+
+/* Returns 0 to go on, or 1 + the exit status. */
+static int take_option(struct command *command, int code)
+{
+	char error[SETTINGS_ERROR_BYTES];
+	int rc = 0;
+
+	switch (code) {
+	case OPTION_CONFIG:
+		rc = take_config(command, optarg);
+		return rc ? 1 + rc : 0;
+	case OPTION_SET:
+		rc = settings_set_pair(&broker_settings_table, &command->settings, "--set", optarg, error);
+		return rc < 0 ? 1 + complain(error) : 0;
+	case OPTION_FORMAT:
+		command->is_format = true;
+		return 0;
+	case OPTION_CLUSTER:
+		command->cluster_id = optarg;
+		return 0;
+	case OPTION_CONTROLLERS:
+		command->initial_controllers = optarg;
+		return 0;
+	case OPTION_RANDOM:
+		return 1 + print_random_id();
+	case OPTION_SETTINGS:
+		return 1 + print_settings();
+	case OPTION_VERSION:
+		puts("bellwether " VERSION);
+		return 1 + EXIT_SUCCESS;
+	case OPTION_HELP:
+		fputs(usage, stdout);
+		return 1 + EXIT_SUCCESS;
+	default:
+		fputs(usage, stderr);
+		return 1 + EXIT_USAGE;
+	}
+}
+
+static int parse_command(struct command *command, int argc, char **argv)
+{
+	char error[SETTINGS_ERROR_BYTES];
+	int code, rc;
+
+	settings_init(&broker_settings_table, &command->settings);
+	while ((code = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		rc = take_option(command, code);
+		if (rc)
+			return rc;
+	}
+	if (optind < argc) {
+		fputs(usage, stderr);
+		return 1 + EXIT_USAGE;
+	}
+	if (broker_addresses_parse(&command->settings, &command->addresses, error) < 0)
+		return 1 + complain(error);
+	rc = check_secret_mode(command->settings.cluster_secret_file);
+	return rc ? 1 + rc : 0;
+}
+
+/* ---- formatting ---- */
+
+static int run_format(struct command *command, struct env *env)
+{
+	struct voter_address voters[QUORUM_MOST_VOTERS] = {0};
+	struct format_options format = {.cluster_id = command->cluster_id, .voters = voters};
+	char error[SETTINGS_ERROR_BYTES];
+	int rc;
+
+	if (!command->cluster_id || !command->initial_controllers)
+		return complain("--format needs --cluster-id and --initial-controllers; see --help");
+	rc = broker_parse_voters("--initial-controllers", command->initial_controllers, voters, error);
+	if (rc < 0)
+		return complain(error);
+	format.voter_count = rc;
+	for (int32_t i = 0; i < rc; i++)
+		if (uuid_is_zero(voters[i].voter.directory_id))
+			return complain("--initial-controllers: every voter needs its directory id: "
+					"NODE@HOST:PORT:DIRECTORY-ID");
+	rc = data_folder_format(env, &command->settings, &command->addresses, &format);
+	for (int32_t i = 0; i < format.voter_count; i++)
+		image_endpoint_done(&voters[i].endpoint);
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---- running ---- */
+
+static void broker_ended(void *context, int exit_status)
+{
+	struct running *running = context;
+
+	running->exit_status = exit_status;
+	os_process_stop(running->process);
+}
+
+static void signalled(struct os_process *process, int signal_number, void *context)
+{
+	struct running *running = context;
+
+	(void)process;
+	(void)signal_number;
+	broker_stop(running->broker);
+}
+
+static int run_broker(struct command *command, struct running *running, unsigned loops)
+{
+	static const struct fastpath_link link = {.open = os_seqpacket_connect};
+	struct broker_options broker = {
+		.settings = &command->settings, .addresses = &command->addresses, .link = &link,
+		.ended = broker_ended, .context = running,
+	};
+	struct env *envs[MOST_SHARDS + 1];
+
+	for (unsigned i = 0; i < loops; i++)
+		envs[i] = os_process_env(running->process, i);
+	if (broker_open(&broker, envs, loops, &running->broker) < 0)
+		return EXIT_FAILURE;
+	if (os_process_run(running->process, NULL, NULL) < 0)
+		running->exit_status = EXIT_FAILURE;
+	broker_free(running->broker);
+	return running->exit_status;
+}
+
+/* As many file descriptors as we may have: each partition and each connection needs some. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct command command = {0};
+	struct running running = {0};
+	struct os_options options_os = {.signalled = signalled, .context = &running};
+	unsigned shards;
+	int rc = parse_command(&command, argc, argv);
+
+	if (rc)
+		return rc - 1;
+	raise_file_limit();
+	shards = (unsigned)command.settings.shards;
+	if (shards == 0)
+		shards = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	if (shards > MOST_SHARDS)
+		shards = MOST_SHARDS;
+	if (mkdir(command.settings.log_dirs, 0777) < 0 && errno != EEXIST) {
+		fprintf(stderr, "bellwether: log.dirs=%s: %s\n", command.settings.log_dirs, strerror(errno));
+		return EXIT_FAILURE;
+	}
+	options_os.data_folder = command.settings.log_dirs;
+	options_os.log_level = (enum log_level)command.settings.log_level;
+	rc = os_process_new(&options_os, shards + 1, &running.process);
+	if (rc < 0) {
+		fprintf(stderr, "bellwether: %s\n", strerror(-rc));
+		return EXIT_FAILURE;
+	}
+	if (command.is_format)
+		rc = run_format(&command, os_process_env(running.process, shards));
+	else
+		rc = run_broker(&command, &running, shards + 1);
+	os_process_free(running.process);
+	broker_addresses_done(&command.addresses);
+	settings_done(&broker_settings_table, &command.settings);
+	return rc;
+}

@@ -1,0 +1,41 @@
+/* Every limit of the broker that is not a setting. */
+#pragma once
+
+enum broker_limits {
+	/* A connection's bytes are received here first; most requests are served out of it. */
+	SCRATCH_BYTES = 256 * 1024,
+	/* An input buffer that has grown past this is given back when it is empty. */
+	SESSION_KEEPS_BYTES = 128 * 1024,
+	/* A connection whose peer does not read is not read from either. */
+	SESSION_MOST_UNSENT_BYTES = 4 * 1024 * 1024,
+	/* Rounds of receiving for one event, so that one connection cannot starve the others. */
+	SESSION_ROUNDS = 4,
+	/* Nothing longer is read before the handshake is done (S9). */
+	HANDSHAKE_MOST_BYTES = 4096,
+	HANDSHAKE_NONCE_BYTES = 32,
+	HANDSHAKE_MOST_MS = 2000,
+	/* What decoding a request may take: so much and a multiple of the frame. */
+	REQUEST_ARENA_BYTES = 1024 * 1024,
+	REQUEST_ARENA_TIMES = 16,
+	/* Requests kept for reuse by each loop. */
+	REQUEST_POOL = 256,
+	/* An answer's memory up to this size is kept with them. */
+	REQUEST_KEEPS_BYTES = 4096,
+	/* Pieces handed to one send. */
+	SEND_PIECES = 64,
+	/* How long an unfinished topic creation or a request to the controller is waited for. */
+	CONTROLLER_CALL_MS = 5000,
+	CONTROLLER_RETRY_MS = 20,
+	/* Reconnecting to another broker. */
+	PEER_RECONNECT_MS = 20,
+	PEER_RESPONSE_MOST_BYTES = 64 * 1024 * 1024,
+	/* What S5 reads from a client whose holder cannot be reached. */
+	FORWARD_HELD_BYTES = 64 * 1024,
+	/* A whole Fetch response. */
+	FETCH_MOST_BYTES = 55 * 1024 * 1024,
+	PEER_FETCH_MOST_BYTES = 10 * 1024 * 1024,
+	REPLICA_TICK_MS = 100,
+};
+
+_Static_assert(HANDSHAKE_MOST_BYTES < SCRATCH_BYTES, "a handshake fits in one receive");
+_Static_assert(PEER_FETCH_MOST_BYTES < PEER_RESPONSE_MOST_BYTES, "a fetch answer is a legal one");

@@ -1,0 +1,433 @@
+/* Owns one connection's bytes.
+ *
+ * In: bytes land in the loop's scratch and are parsed there; what is left of a frame goes to `in`,
+ * which then receives directly until the frame is whole. `in` grows as bytes arrive, never because
+ * a length field says so.
+ * Out: answers leave in the order of their requests. Those that are done wait in their requests
+ * until their turn; then they are gathered in `out`, which one send at the end of the round empties.
+ *
+ * Invariants:
+ *   1. `requests` holds every request without an answer handed to `out`, oldest first.
+ *   2. The head of `requests` is never answered (it would be in `out`).
+ *   3. After session_close() nothing is read, parsed or sent; the memory goes in a later round. */
+#include "broker/session.h"
+
+#include "base/mem.h"
+#include "broker/controller_call.h"
+#include "broker/limits.h"
+
+#include <errno.h>
+#include <utlist.h>
+
+struct session {
+	struct worker *worker;
+	struct env_socket *socket; /* NULL: closed */
+	struct view view;
+	struct session *prev, *next;
+
+	struct buffer in;
+	struct request *requests;
+	int in_flight;
+	bool is_parsing;
+
+	struct wire_output out;
+	size_t sent;             /* of out.bytes */
+	size_t splice;           /* the next one of out.splices */
+	size_t splice_sent;      /* of it */
+	bool send_is_posted;
+	struct env_message send_message, free_message;
+
+	unsigned watched;
+	bool is_releasing;
+	uint64_t release_deadline_us;
+	struct env_timer release_timer;
+};
+
+static void session_parse_in(struct session *s);
+
+const struct view *session_view(const struct session *session)
+{
+	return &session->view;
+}
+
+struct session *session_next(const struct session *session)
+{
+	return session->next;
+}
+
+/* ---- ending ---- */
+
+static void session_free(struct env *here, struct env_message *message)
+{
+	struct session *s = (struct session *)((char *)message - offsetof(struct session, free_message));
+
+	(void)here;
+	buffer_done(&s->in);
+	wire_output_done(&s->out);
+	mem_free(s);
+}
+
+static void session_end(struct session *s, bool reset)
+{
+	struct env *env = s->worker->env;
+	struct request *request, *next;
+
+	if (!s->socket)
+		return;
+	if (reset)
+		env_socket_reset(env, s->socket);
+	else
+		env_socket_close(env, s->socket);
+	s->socket = NULL;
+	env_timer_stop(env, &s->release_timer);
+	DL_DELETE(s->worker->sessions, s);
+	DL_FOREACH_SAFE (s->requests, request, next) {
+		DL_DELETE(s->requests, request);
+		request->owner = NULL;
+		if (request->is_answered)
+			request_free(request);
+	}
+	if (s->worker->session_ended)
+		s->worker->session_ended(s->worker, s);
+	s->free_message.run = session_free;
+	env_post(env, env->shard, &s->free_message);
+}
+
+void session_close(struct session *session)
+{
+	session_end(session, false);
+}
+
+void session_reset(struct session *session)
+{
+	session_end(session, true);
+}
+
+/* ---- sending ---- */
+
+static bool session_is_backed_up(const struct session *s)
+{
+	return s->in_flight >= s->worker->broker->settings->session_max_in_flight ||
+	       s->out.bytes.size - s->sent > SESSION_MOST_UNSENT_BYTES;
+}
+
+static bool session_has_output(const struct session *s)
+{
+	return s->sent < s->out.bytes.size || s->splice < s->out.splice_count;
+}
+
+static void session_watch(struct session *s)
+{
+	unsigned events = 0;
+
+	if (!session_is_backed_up(s) && !s->is_releasing)
+		events |= ENV_READABLE;
+	if (session_has_output(s))
+		events |= ENV_WRITABLE;
+	if (events != s->watched) {
+		s->watched = events;
+		env_socket_watch(s->worker->env, s->socket, events);
+	}
+}
+
+/* Sends plain bytes up to the next splice. Returns what env_socket_send() does. */
+static ssize_t session_send_bytes(struct session *s, size_t end)
+{
+	struct iovec piece = {s->out.bytes.data + s->sent, end - s->sent};
+	ssize_t count = env_socket_send(s->worker->env, s->socket, &piece, 1);
+
+	if (count > 0)
+		s->sent += (size_t)count;
+	return count;
+}
+
+static ssize_t session_send_splice(struct session *s, const struct wire_splice *splice)
+{
+	ssize_t count = env_socket_send_file(s->worker->env, s->socket, splice->file,
+					     splice->position + (int64_t)s->splice_sent,
+					     splice->size - s->splice_sent);
+
+	if (count > 0)
+		s->splice_sent += (size_t)count;
+	if (s->splice_sent == splice->size) {
+		s->splice++;
+		s->splice_sent = 0;
+	}
+	return count;
+}
+
+static void session_reset_output(struct session *s)
+{
+	struct buffer bytes = s->out.bytes;
+
+	if (s->out.splice_count || bytes.capacity > SESSION_KEEPS_BYTES) {
+		wire_output_done(&s->out);
+	} else {
+		bytes.size = 0;
+		s->out.bytes = bytes;
+	}
+	s->sent = 0;
+	s->splice = 0;
+}
+
+static void session_send(struct session *s)
+{
+	ssize_t count = 0;
+
+	while (count >= 0 && session_has_output(s)) {
+		const struct wire_splice *splice =
+			s->splice < s->out.splice_count ? &s->out.splices[s->splice] : NULL;
+
+		if (splice && splice->at == s->sent)
+			count = session_send_splice(s, splice);
+		else
+			count = session_send_bytes(s, splice ? splice->at : s->out.bytes.size);
+	}
+	if (count < 0 && count != -EAGAIN) {
+		session_close(s);
+		return;
+	}
+	if (!session_has_output(s))
+		session_reset_output(s);
+	session_watch(s);
+}
+
+static void session_send_posted(struct env *here, struct env_message *message)
+{
+	struct session *s = (struct session *)((char *)message - offsetof(struct session, send_message));
+
+	(void)here;
+	s->send_is_posted = false;
+	if (!s->socket)
+		return;
+	session_send(s);
+	/* Answers that left may let requests in that back-pressure had stopped. */
+	if (s->socket && s->in.size && !session_is_backed_up(s))
+		session_parse_in(s);
+}
+
+/* One send for all answers of this round. */
+static void session_send_later(struct session *s)
+{
+	if (s->send_is_posted)
+		return;
+	s->send_is_posted = true;
+	s->send_message.run = session_send_posted;
+	env_post(s->worker->env, s->worker->env->shard, &s->send_message);
+}
+
+/* request->answered: invariant 2 is restored here. */
+static void session_answered(struct request *request)
+{
+	struct session *s = request->owner;
+
+	if (!s) {
+		request_free(request);
+		return;
+	}
+	if (request != s->requests)
+		return;
+	while ((request = s->requests) && request->is_answered) {
+		DL_DELETE(s->requests, request);
+		s->in_flight--;
+		wire_output_move(&s->out, &request->out);
+		request_free(request);
+	}
+	session_send_later(s);
+}
+
+/* ---- receiving ---- */
+
+/* Starts the request in one frame. Returns false when the connection had to be closed. */
+static bool session_take_frame(struct session *s, const uint8_t *frame, size_t size)
+{
+	struct request *request;
+	int rc = request_parse(s->worker, &s->view, frame, size, &request);
+
+	if (rc < 0) {
+		s->worker->connections_refused++;
+		env_log(s->worker->env, LOG_DEBUG, "closing a connection: %s",
+			rc == -EOPNOTSUPP ? "unknown API or version" : "malformed request");
+		session_close(s);
+		return false;
+	}
+	request->owner = s;
+	request->answered = session_answered;
+	DL_APPEND(s->requests, request);
+	s->in_flight++;
+	if (request->api->place == API_CONTROLLER)
+		controller_forward(request);
+	else
+		request->api->handle(request);
+	return s->socket != NULL;
+}
+
+/* Starts every whole frame in bytes. Returns how many bytes they took, or -1: closed. */
+static ssize_t session_parse(struct session *s, const uint8_t *bytes, size_t size)
+{
+	size_t used = 0;
+
+	while (size - used >= 4 && !session_is_backed_up(s) && !s->is_releasing) {
+		uint32_t frame = bytes_load_u32(bytes + used);
+
+		if (frame > (uint64_t)s->worker->broker->settings->request_max_bytes) {
+			s->worker->connections_refused++;
+			session_close(s);
+			return -1;
+		}
+		if (size - used - 4 < frame)
+			break;
+		if (!session_take_frame(s, bytes + used + 4, frame))
+			return -1;
+		used += 4 + frame;
+	}
+	return (ssize_t)used;
+}
+
+static void session_parse_in(struct session *s)
+{
+	ssize_t used;
+
+	if (s->is_parsing)
+		return;
+	s->is_parsing = true;
+	used = session_parse(s, s->in.data, s->in.size);
+	s->is_parsing = false;
+	if (used < 0)
+		return;
+	buffer_consume(&s->in, (size_t)used);
+	if (s->in.size == 0 && s->in.capacity > SESSION_KEEPS_BYTES)
+		buffer_done(&s->in);
+	session_watch(s);
+}
+
+void session_feed(struct session *session, const uint8_t *bytes, size_t size)
+{
+	buffer_put(&session->in, bytes, size);
+	session_parse_in(session);
+}
+
+/* How much to ask for when a frame is half here: the rest of it, but memory at most doubles. */
+static size_t session_wanted(const struct session *s)
+{
+	size_t rest = s->in.size >= 4 ? bytes_load_u32(s->in.data) + 4 - s->in.size : SCRATCH_BYTES;
+	size_t most = s->in.size > SCRATCH_BYTES ? s->in.size : SCRATCH_BYTES;
+
+	return rest < most ? rest : most;
+}
+
+/* One receive. Returns what env_socket_receive() did, or -ECANCELED: closed meanwhile. */
+static ssize_t session_receive(struct session *s)
+{
+	struct env *env = s->worker->env;
+	uint8_t *scratch = s->worker->scratch;
+	ssize_t count, used;
+
+	if (s->in.size > 0) {
+		size_t wanted = session_wanted(s);
+
+		count = env_socket_receive(env, s->socket, buffer_reserve(&s->in, wanted), wanted);
+		if (count > 0) {
+			s->in.size += (size_t)count;
+			session_parse_in(s);
+		}
+		return s->socket ? count : -ECANCELED;
+	}
+	count = env_socket_receive(env, s->socket, scratch, SCRATCH_BYTES);
+	if (count <= 0)
+		return count;
+	s->is_parsing = true;
+	used = session_parse(s, scratch, (size_t)count);
+	s->is_parsing = false;
+	if (used < 0)
+		return -ECANCELED;
+	buffer_put(&s->in, scratch + used, (size_t)(count - used));
+	return count;
+}
+
+static void session_ready(struct env_socket *socket, unsigned events, void *context)
+{
+	struct session *s = context;
+	ssize_t count = SCRATCH_BYTES;
+
+	(void)socket;
+	if (events & ENV_WRITABLE)
+		session_send(s);
+	if (!(events & ENV_READABLE) || !s->socket)
+		return;
+	for (int round = 0; round < SESSION_ROUNDS && count >= SCRATCH_BYTES / 2; round++) {
+		if (session_is_backed_up(s) || s->is_releasing)
+			break;
+		count = session_receive(s);
+	}
+	if (count == -ECANCELED)
+		return;
+	if (count == 0 || (count < 0 && count != -EAGAIN))
+		session_close(s);
+	else
+		session_watch(s);
+}
+
+struct session *session_new(struct worker *worker, struct env_socket *socket, const struct view *view)
+{
+	struct session *s = mem_alloc(sizeof(*s));
+
+	s->worker = worker;
+	s->socket = socket;
+	s->view = *view;
+	s->out.env = worker->env;
+	DL_APPEND(worker->sessions, s);
+	env_socket_attach(worker->env, socket, session_ready, s);
+	session_watch(s);
+	return s;
+}
+
+void session_hurry_older(const struct request *request)
+{
+	struct session *s = request->owner;
+	struct request *older, *next;
+
+	if (!s)
+		return;
+	DL_FOREACH_SAFE (s->requests, older, next) {
+		if (older == request)
+			break;
+		if (!older->is_answered && older->hurry)
+			older->hurry(older);
+	}
+}
+
+/* ---- release (S4) ---- */
+
+enum { RELEASE_LOOK_US = 5000 };
+
+static void release_look(struct env_timer *timer)
+{
+	struct session *s = (struct session *)((char *)timer - offsetof(struct session, release_timer));
+	struct env *env = s->worker->env;
+	bool has_left = !session_has_output(s) && env_socket_unsent(env, s->socket) == 0;
+
+	if (has_left || env_now_us(env) >= s->release_deadline_us)
+		session_reset(s);
+	else
+		env_timer_after(env, timer, RELEASE_LOOK_US);
+}
+
+void session_release(struct session *session, uint64_t release_us)
+{
+	struct env *env = session->worker->env;
+	struct request *request, *next;
+
+	if (!session->socket || session->is_releasing)
+		return;
+	session->is_releasing = true;
+	DL_FOREACH_SAFE (session->requests, request, next)
+		if (!request->is_answered && request->hurry)
+			request->hurry(request);
+	session_send(session);
+	if (!session->socket)
+		return;
+	session->release_deadline_us = env_now_us(env) + release_us;
+	session->release_timer.fire = release_look;
+	env_timer_after(env, &session->release_timer, 0);
+}

@@ -1,0 +1,69 @@
+/* A shard: one loop that owns its slots and their partitions outright. No locks: other loops reach
+ * it by messages only. */
+#pragma once
+
+#include "broker/forward.h"
+#include "broker/worker.h"
+#include "replica/replica.h"
+
+#include <uthash.h>
+
+struct fetcher;
+struct forward;
+struct slot_listener;
+struct view;
+
+struct hosted_key {
+	struct uuid topic_id;
+	int32_t partition;
+};
+
+/* A replica that this shard hosts. */
+struct hosted {
+	struct hosted_key key;
+	struct replica *replica;
+	char *folder;
+	struct shard *shard;
+	UT_hash_handle hh;
+};
+
+struct producer_ids { /* the rest of this shard's block (controller_allocate_producer_ids) */
+	int64_t next, end;
+	struct id_waiting *waiting; /* utlist, api_init_producer_id.c */
+	bool asked;
+};
+
+struct shard {
+	struct worker worker;
+	unsigned number;
+	struct hosted *hosted;         /* uthash */
+	struct slot_listener *slots;   /* one for each slot of this shard, utlist */
+	struct forward *forwards;      /* connections to slots held elsewhere, utlist */
+	struct forward_counts forward_counts;
+	struct fetcher *fetchers;      /* one for each leader that we follow here, utlist */
+	struct producer_ids producer_ids;
+	struct replica_options replica_options;
+	struct plog_options plog_options;
+	struct env_timer tick;
+	struct env_socket *listeners[IMAGE_LISTENERS]; /* shard 0 only */
+	unsigned next_adopter;         /* connections are dealt out in turn */
+};
+
+struct shard *shard_new(struct broker *broker, struct env *env, unsigned number);
+/* Opens the plain and slot-view listeners (shard 0). Returns 0 or -errno after an error line. */
+int shard_listen(struct shard *shard);
+/* Flushes and closes its logs (R38): a clean shutdown. Returns 0 or the first failure. */
+int shard_close_logs(struct shard *shard);
+void shard_free(struct shard *shard);
+
+/* On the shard's loop: the next image, whose reference is taken over (S8: the control thread is told
+ * when it has been applied, by control_image_applied()). */
+void shard_apply(struct shard *shard, struct image *image);
+
+/* On the shard's loop. NULL when it does not host it. */
+struct hosted *shard_find(struct shard *shard, struct uuid topic_id, int32_t partition);
+
+/* From any loop: hands a detached socket over to become a session with this view. `early` bytes (or
+ * NULL) were received already; they are copied. */
+void shard_adopt(struct env *from, struct shard *shard, struct env_socket *socket, const struct view *view,
+		 const void *early, size_t early_size);

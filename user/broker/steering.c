@@ -1,0 +1,74 @@
+/* Owns the tie between the control thread and user/fastpath: what is published, and when (S8). */
+#include "broker/steering.h"
+
+#include "base/mem.h"
+
+#include "broker/control_int.h"
+#include "broker/registration.h"
+#include "fastpath/fastpath.h"
+
+void steering_open(struct control *control)
+{
+	struct broker *broker = control->worker.broker;
+
+	control->fastpath = fastpath_new(&(struct fastpath_options){
+		.env = control->worker.env,
+		.link = broker->link,
+		.socket_path = broker->settings->steer_socket,
+		.cluster_id = broker->identity.cluster_id,
+		.node_id = broker->identity.node_id,
+	});
+}
+
+void steering_close(struct control *control)
+{
+	fastpath_free(control->fastpath);
+}
+
+void steering_image_applied(struct control *control)
+{
+	/* S8: nothing before this broker is unfenced and has applied its own registration. */
+	if (registration_is_serving(control->registration) &&
+	    control_applied_offset(control) >= control->worker.image->offset)
+		fastpath_publish(control->fastpath, control->worker.image);
+}
+
+void steering_renew(struct control *control, uint64_t evidence_us)
+{
+	fastpath_renew_lease(control->fastpath, evidence_us,
+			     (uint32_t)control->worker.broker->settings->lease_ms);
+}
+
+bool steering_is_served(const struct control *control)
+{
+	return fastpath_has_steer(control->fastpath);
+}
+
+/* ---- S4, from the shards ---- */
+
+struct release_message {
+	struct env_message message;
+	struct control *control;
+	int32_t slot;
+	bool is_over;
+};
+
+static void release_arrive(struct env *here, struct env_message *message)
+{
+	struct release_message *m = (struct release_message *)message;
+
+	(void)here;
+	if (m->is_over)
+		fastpath_slot_released(m->control->fastpath, m->slot);
+	else
+		fastpath_slot_releasing(m->control->fastpath, m->slot);
+	mem_free(m);
+}
+
+void steering_release(struct broker *broker, struct env *from, int32_t slot, bool is_over)
+{
+	struct release_message *m = mem_alloc(sizeof(*m));
+
+	*m = (struct release_message){{.run = release_arrive}, broker->control, slot, is_over};
+	env_post(from, broker->shard_count, &m->message);
+}

@@ -1,0 +1,24 @@
+/* What this broker tells bwsteer (S2, S8): ties control facts to user/fastpath. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct broker;
+struct control;
+struct env;
+
+void steering_open(struct control *control);
+void steering_close(struct control *control);
+
+/* Every shard has applied a newer image. */
+void steering_image_applied(struct control *control);
+/* S2: the controller, or a voter in its place, vouched for this broker when it was asked, at
+ * evidence_us. */
+void steering_renew(struct control *control, uint64_t evidence_us);
+/* For heartbeats: does a bwsteer serve this broker? */
+bool steering_is_served(const struct control *control);
+
+/* S4, from a shard's loop: the shard begins to release a slot's connections, or is through. Begun
+ * before the image that moved it is reported as applied. */
+void steering_release(struct broker *broker, struct env *from, int32_t slot, bool is_over);

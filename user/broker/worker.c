@@ -1,0 +1,66 @@
+/* Owns what every loop of the broker has: the image in force and those who wait for a later one. */
+#include "broker/worker.h"
+
+#include "base/mem.h"
+#include "broker/limits.h"
+#include "broker/request.h"
+#include "broker/session.h"
+
+#include <utlist.h>
+
+void worker_init(struct worker *worker, struct env *env, struct broker *broker)
+{
+	*worker = (struct worker){.env = env, .broker = broker, .image = image_new()};
+	worker->scratch = mem_alloc(SCRATCH_BYTES);
+}
+
+void worker_done(struct worker *worker)
+{
+	struct request *request;
+
+	while (worker->sessions)
+		session_close(worker->sessions);
+	while ((request = worker->free_requests)) {
+		worker->free_requests = request->next;
+		arena_done(&request->arena);
+		wire_output_done(&request->out);
+		mem_free(request);
+	}
+	image_unref(worker->image);
+	mem_free(worker->scratch);
+}
+
+static void waiter_deadline(struct env_timer *timer)
+{
+	struct image_waiter *waiter =
+		(struct image_waiter *)((char *)timer - offsetof(struct image_waiter, timer));
+
+	DL_DELETE(waiter->worker->image_waiters, waiter);
+	waiter->look(waiter, true);
+}
+
+void worker_await_image(struct worker *worker, struct image_waiter *waiter, uint64_t deadline_us)
+{
+	waiter->worker = worker;
+	waiter->timer = (struct env_timer){.fire = waiter_deadline};
+	env_timer_start(worker->env, &waiter->timer, deadline_us);
+	DL_APPEND(worker->image_waiters, waiter);
+}
+
+void worker_set_image(struct worker *worker, struct image *image)
+{
+	struct image_waiter *asked = worker->image_waiters, *waiter;
+
+	image_unref(worker->image);
+	worker->image = image;
+	worker->image_waiters = NULL;
+	/* A waiter that is through may be freed, and may make others wait: the list is ours. */
+	while ((waiter = asked)) {
+		DL_DELETE(asked, waiter);
+		env_timer_stop(worker->env, &waiter->timer);
+		if (!waiter->look(waiter, false)) {
+			DL_APPEND(worker->image_waiters, waiter);
+			env_timer_start(worker->env, &waiter->timer, waiter->timer.deadline_us);
+		}
+	}
+}

@@ -1,0 +1,41 @@
+/* What a shard and the control thread have in common: one loop, its connections, its requests and
+ * the image that it has applied. */
+#pragma once
+
+#include "base/env.h"
+#include "broker/broker.h"
+#include "meta/image.h"
+
+struct request;
+struct session;
+
+/* Something that waits for facts: asked again after each image, and once more at its deadline. */
+struct image_waiter {
+	/* Returns true when it is through (and has taken itself apart). */
+	bool (*look)(struct image_waiter *waiter, bool deadline);
+	struct worker *worker;
+	struct env_timer timer;
+	struct image_waiter *prev, *next;
+};
+
+struct worker {
+	struct env *env;
+	struct broker *broker;
+	struct image *image;            /* never NULL after worker_init() */
+	struct session *sessions;       /* a utlist */
+	struct request *free_requests;
+	unsigned free_request_count;
+	struct image_waiter *image_waiters;
+	uint8_t *scratch;               /* SCRATCH_BYTES */
+	uint64_t connections_refused;   /* strangers and nonsense, for the counters */
+	/* A session ended, whoever ended it. May be NULL. */
+	void (*session_ended)(struct worker *worker, const struct session *session);
+};
+
+void worker_init(struct worker *worker, struct env *env, struct broker *broker);
+/* Closes every connection. */
+void worker_done(struct worker *worker);
+
+/* Takes another image (its reference is taken over) and asks the waiters. */
+void worker_set_image(struct worker *worker, struct image *image);
+void worker_await_image(struct worker *worker, struct image_waiter *waiter, uint64_t deadline_us);
