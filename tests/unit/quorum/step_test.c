@@ -263,6 +263,9 @@ static void r50_without_its_vote_file_a_node_neither_votes_nor_stands(void **sta
 	assert_false(sent(&f, QUORUM_VOTE_RESPONSE, 2)->granted);
 	tick(&f, 10 * TIMEOUT);
 	assert_null(sent(&f, QUORUM_VOTE_REQUEST, 1));
+	receive(&f, (struct quorum_message){.type = QUORUM_FETCH_REQUEST, .from = 1, .epoch = 7,
+		.leader_id = -1});
+	assert_int_equal(f.state.epoch, 7);
 	assert_false(f.out.persist); /* a new file would look like an old one after a restart */
 }
 
