@@ -12,10 +12,14 @@ TEST_PROGRAMS = $(UNIT_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) $(BUILD)/tests/fuz
 .PHONY: unit e2e-programs test-programs tsan
 .SECONDEXPANSION:
 unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
+# The tests of logs run on a simulated disk.
+unit_simulation = $(if $(filter plog/%,$(1)),\
+	$(patsubst %,$(BUILD)/obj/tests/sim/%.o,sim_disk sim_env_single))
+$(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 # The unit tests of every folder may use the real env; those above base mostly need it. base comes
 # last, once: os needs it, and of an archive that is named twice make keeps the first in $^.
 os_and_base := $(call archive,os) $(call archive,base)
-$(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o \
+$(UNIT_TESTS): $(BUILD)/tests/unit/%: $(BUILD)/obj/tests/unit/%.o $$(call unit_simulation,$$*) \
 	$$(filter-out $(os_and_base),$$(call archives,$$(call unit_folder,$$*))) $(os_and_base)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(call libs,$(call unit_folder,$*)) $(LIBS_base)

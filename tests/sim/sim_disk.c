@@ -1,0 +1,762 @@
+/* Owns the bytes and names of a simulated disk, twice: as a process sees them (`now`) and as they
+ * lie on disk (`kept`).
+ *
+ * Invariants:
+ *  1. A page without PAGE_DIRTY is the same in now and kept, but for pages that a failed flush
+ *     gave up.
+ *  2. A folder's kept names with its pending changes applied in order are its names now.
+ *  3. A node lives as long as a name, an open file, a flush or a pending change holds it. */
+#include "sim/sim_disk.h"
+
+#include "base/mem.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PAGE_BYTES = 4096, PAGE_DIRTY = 1, PAGE_COLD = 2 };
+
+struct image { /* a file's content */
+	uint8_t *bytes; /* zeros between size and capacity */
+	int64_t size;
+	int64_t capacity; /* whole pages */
+};
+
+struct entry {
+	char *name;
+	struct node *node;
+};
+
+struct names { /* sorted */
+	struct entry *entries;
+	size_t count;
+};
+
+struct change { /* of a folder: `gone` loses its name, `name` becomes node; either may be NULL */
+	char *gone;
+	char *name;
+	struct node *node;
+};
+
+struct node {
+	bool is_folder;
+	unsigned references;
+	struct image now, kept;
+	uint8_t *pages;        /* flags, for now.capacity */
+	int64_t truncated_at;  /* lowest size since the last flush; INT64_MAX: none */
+	struct names names_now, names_kept;
+	struct change *changes;
+	size_t change_count;
+};
+
+struct env_file {
+	struct sim_disk *disk;
+	struct node *node;
+	unsigned references;
+	unsigned generation;
+	bool writable;
+};
+
+struct sim_flush {
+	struct env_file *file;
+	struct image taken;
+	uint8_t *pages; /* which were dirty */
+	int64_t truncated_at;
+	int rc;
+	struct sim_flush *next;
+};
+
+struct fault {
+	bool armed;
+	unsigned skip;
+	int rc;
+};
+
+struct sim_disk {
+	struct node *root;
+	struct sim_flush *flushes; /* begun */
+	struct fault faults[SIM_CALLS];
+	uint64_t calls[SIM_CALLS];
+	unsigned generation;
+	uint64_t random;
+};
+
+/* ---- small things ---- */
+
+static uint64_t draw(struct sim_disk *disk, uint64_t below)
+{
+	uint64_t z = disk->random += 0x9e3779b97f4a7c15u; /* splitmix64 */
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+	return (z ^ z >> 31) % below;
+}
+
+static int count_call(struct sim_disk *disk, enum sim_disk_call call)
+{
+	struct fault *fault = &disk->faults[call];
+
+	disk->calls[call]++;
+	if (!fault->armed || fault->skip-- > 0)
+		return 0;
+	fault->armed = false;
+	return fault->rc;
+}
+
+static int64_t pages_of(int64_t size)
+{
+	return (size + PAGE_BYTES - 1) / PAGE_BYTES;
+}
+
+static void image_grow(struct image *image, int64_t size)
+{
+	int64_t capacity = image->capacity ? image->capacity : PAGE_BYTES;
+
+	while (capacity < size)
+		capacity *= 2;
+	if (capacity == image->capacity)
+		return;
+	image->bytes = mem_resize(image->bytes, (size_t)capacity);
+	memset(image->bytes + image->capacity, 0, (size_t)(capacity - image->capacity));
+	image->capacity = capacity;
+}
+
+static void image_cut(struct image *image, int64_t size)
+{
+	if (size < image->size)
+		memset(image->bytes + size, 0, (size_t)(image->size - size));
+	image_grow(image, size);
+	image->size = size;
+}
+
+static void image_copy(struct image *to, const struct image *from)
+{
+	image_cut(to, 0);
+	image_cut(to, from->size);
+	if (from->size > 0)
+		memcpy(to->bytes, from->bytes, (size_t)from->size);
+}
+
+static void image_copy_page(struct image *to, const struct image *from, int64_t page)
+{
+	int64_t at = page * PAGE_BYTES;
+
+	image_grow(to, at + PAGE_BYTES);
+	if (at + PAGE_BYTES <= from->capacity)
+		memcpy(to->bytes + at, from->bytes + at, PAGE_BYTES);
+	else
+		memset(to->bytes + at, 0, PAGE_BYTES);
+}
+
+/* ---- nodes and names ---- */
+
+static struct node *node_new(bool is_folder)
+{
+	struct node *node = mem_alloc(sizeof(*node));
+
+	node->is_folder = is_folder;
+	node->references = 1;
+	node->truncated_at = INT64_MAX;
+	return node;
+}
+
+static void node_unref(struct node *node);
+
+static struct node *node_ref(struct node *node)
+{
+	node->references++;
+	return node;
+}
+
+static void names_done(struct names *names)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		mem_free(names->entries[i].name);
+		node_unref(names->entries[i].node);
+	}
+	mem_free(names->entries);
+	*names = (struct names){0};
+}
+
+static void changes_done(struct node *folder)
+{
+	for (size_t i = 0; i < folder->change_count; i++) {
+		mem_free(folder->changes[i].gone);
+		mem_free(folder->changes[i].name);
+		node_unref(folder->changes[i].node);
+	}
+	mem_free(folder->changes);
+	folder->changes = NULL;
+	folder->change_count = 0;
+}
+
+static void node_unref(struct node *node)
+{
+	if (!node || --node->references > 0)
+		return;
+	names_done(&node->names_now);
+	names_done(&node->names_kept);
+	changes_done(node);
+	mem_free(node->now.bytes);
+	mem_free(node->kept.bytes);
+	mem_free(node->pages);
+	mem_free(node);
+}
+
+/* Where name is, or should be. */
+static size_t names_place(const struct names *names, const char *name)
+{
+	size_t place = 0;
+
+	while (place < names->count && strcmp(names->entries[place].name, name) < 0)
+		place++;
+	return place;
+}
+
+static struct node *names_get(const struct names *names, const char *name)
+{
+	size_t place = names_place(names, name);
+
+	return place < names->count && strcmp(names->entries[place].name, name) == 0
+		       ? names->entries[place].node
+		       : NULL;
+}
+
+static void names_remove(struct names *names, const char *name)
+{
+	size_t place = names_place(names, name);
+
+	if (!names_get(names, name))
+		return;
+	mem_free(names->entries[place].name);
+	node_unref(names->entries[place].node);
+	names->count--;
+	memmove(names->entries + place, names->entries + place + 1,
+		(names->count - place) * sizeof(*names->entries));
+}
+
+static void names_put(struct names *names, const char *name, struct node *node)
+{
+	size_t place;
+
+	node_ref(node); /* before a node that it replaces may go */
+	names_remove(names, name);
+	place = names_place(names, name);
+	names->entries = mem_resize(names->entries, (names->count + 1) * sizeof(*names->entries));
+	memmove(names->entries + place + 1, names->entries + place,
+		(names->count - place) * sizeof(*names->entries));
+	names->entries[place] = (struct entry){.name = mem_string(name), .node = node};
+	names->count++;
+}
+
+static void names_copy(struct names *to, const struct names *from)
+{
+	names_done(to);
+	for (size_t i = 0; i < from->count; i++)
+		names_put(to, from->entries[i].name, from->entries[i].node);
+}
+
+static void apply_change(struct names *names, const struct change *change)
+{
+	if (change->name)
+		names_put(names, change->name, change->node);
+	if (change->gone)
+		names_remove(names, change->gone);
+}
+
+static void folder_change(struct node *folder, const char *gone, const char *name,
+			  struct node *node)
+{
+	struct change change = {.gone = mem_string(gone), .name = mem_string(name)};
+
+	change.node = node ? node_ref(node) : NULL;
+	apply_change(&folder->names_now, &change);
+	folder->changes = mem_resize(folder->changes,
+				     (folder->change_count + 1) * sizeof(*folder->changes));
+	folder->changes[folder->change_count++] = change;
+}
+
+/* Finds the folder that path lies in and its last part, which is the caller's to free. */
+static struct node *find_parent(struct sim_disk *disk, const char *path, char **ret_name)
+{
+	char *copy = mem_string(path), *rest = copy, *part, *last = NULL;
+	struct node *folder = disk->root;
+
+	while (folder && (part = strsep(&rest, "/"))) {
+		if (*part == '\0' || strcmp(part, ".") == 0)
+			continue;
+		if (last)
+			folder = names_get(&folder->names_now, last);
+		if (folder && !folder->is_folder)
+			folder = NULL;
+		last = part;
+	}
+	*ret_name = mem_string(last ? last : ".");
+	mem_free(copy);
+	return folder;
+}
+
+static struct node *find_node(struct sim_disk *disk, const char *path)
+{
+	char *name;
+	struct node *folder = find_parent(disk, path, &name);
+	struct node *node = NULL;
+
+	if (folder)
+		node = strcmp(name, ".") == 0 ? disk->root : names_get(&folder->names_now, name);
+	mem_free(name);
+	return node;
+}
+
+/* ---- the disk ---- */
+
+struct sim_disk *sim_disk_new(void)
+{
+	struct sim_disk *disk = mem_alloc(sizeof(*disk));
+
+	disk->root = node_new(true);
+	return disk;
+}
+
+void sim_disk_free(struct sim_disk *disk)
+{
+	if (!disk)
+		return;
+	while (disk->flushes)
+		sim_disk_flush_end(disk->flushes);
+	node_unref(disk->root);
+	mem_free(disk);
+}
+
+static int open_node(struct sim_disk *disk, const char *path, unsigned flags, struct node **ret)
+{
+	char *name;
+	struct node *folder = find_parent(disk, path, &name);
+	struct node *node = folder ? find_node(disk, path) : NULL;
+	int rc = node ? 0 : -ENOENT;
+
+	if (node && node->is_folder && (flags & ENV_OPEN_WRITE))
+		rc = -EISDIR;
+	if (folder && !node && (flags & ENV_OPEN_CREATE)) {
+		node = node_new(false);
+		folder_change(folder, NULL, name, node);
+		node_unref(node); /* its name holds it */
+		rc = 0;
+	}
+	mem_free(name);
+	*ret = node;
+	return rc;
+}
+
+int sim_disk_open(struct sim_disk *disk, const char *path, unsigned flags, struct env_file **ret)
+{
+	struct env_file *file;
+	struct node *node;
+	int rc = open_node(disk, path, flags, &node);
+
+	if (rc < 0)
+		return rc;
+	file = mem_alloc(sizeof(*file));
+	*file = (struct env_file){.disk = disk, .node = node_ref(node), .references = 1,
+				  .generation = disk->generation,
+				  .writable = (flags & ENV_OPEN_WRITE) != 0};
+	if ((flags & ENV_OPEN_TRUNCATE) && node->now.size > 0)
+		sim_disk_truncate(file, 0);
+	*ret = file;
+	return 0;
+}
+
+struct env_file *sim_disk_ref(struct env_file *file)
+{
+	file->references++;
+	return file;
+}
+
+void sim_disk_unref(struct env_file *file)
+{
+	if (--file->references > 0)
+		return;
+	node_unref(file->node);
+	mem_free(file);
+}
+
+static bool is_stale(const struct env_file *file)
+{
+	return file->generation != file->disk->generation;
+}
+
+int64_t sim_disk_size(struct env_file *file)
+{
+	return is_stale(file) ? -EIO : file->node->now.size;
+}
+
+void sim_disk_warm(struct env_file *file, int64_t position, size_t size)
+{
+	for (int64_t page = position / PAGE_BYTES;
+	     page < pages_of(position + (int64_t)size) && page < pages_of(file->node->now.size);
+	     page++)
+		file->node->pages[page] &= (uint8_t)~PAGE_COLD;
+}
+
+bool sim_disk_is_cached(struct env_file *file, int64_t position, size_t size)
+{
+	for (int64_t page = position / PAGE_BYTES;
+	     page < pages_of(position + (int64_t)size) && page < pages_of(file->node->now.size);
+	     page++)
+		if (file->node->pages[page] & PAGE_COLD)
+			return false;
+	return true;
+}
+
+ssize_t sim_disk_read(struct env_file *file, void *bytes, size_t size, int64_t position)
+{
+	const struct image *now = &file->node->now;
+	int64_t left = now->size - position;
+
+	if (is_stale(file))
+		return -EIO;
+	if (file->node->is_folder)
+		return -EISDIR;
+	if (left <= 0 || size == 0)
+		return 0;
+	if ((int64_t)size > left)
+		size = (size_t)left;
+	memcpy(bytes, now->bytes + position, size);
+	sim_disk_warm(file, position, size);
+	return (ssize_t)size;
+}
+
+ssize_t sim_disk_read_cached(struct env_file *file, void *bytes, size_t size, int64_t position)
+{
+	if (!is_stale(file) && !sim_disk_is_cached(file, position, size))
+		return -EAGAIN;
+	return sim_disk_read(file, bytes, size, position);
+}
+
+/* ---- writing ---- */
+
+static void grow(struct node *node, int64_t size)
+{
+	int64_t before = pages_of(node->now.capacity);
+
+	image_grow(&node->now, size);
+	node->pages = mem_resize(node->pages, (size_t)pages_of(node->now.capacity));
+	memset(node->pages + before, 0, (size_t)(pages_of(node->now.capacity) - before));
+}
+
+static void write_piece(struct node *node, const uint8_t *bytes, int64_t size, int64_t position)
+{
+	if (size == 0)
+		return;
+	grow(node, position + size);
+	memcpy(node->now.bytes + position, bytes, (size_t)size);
+	if (position + size > node->now.size)
+		node->now.size = position + size;
+	for (int64_t page = position / PAGE_BYTES; page < pages_of(position + size); page++)
+		node->pages[page] = PAGE_DIRTY;
+}
+
+int sim_disk_write(struct env_file *file, const struct iovec *pieces, int count, int64_t position)
+{
+	int rc = is_stale(file) ? -EIO : count_call(file->disk, SIM_WRITE);
+
+	if (!is_stale(file) && !file->writable)
+		return -EBADF;
+	if (is_stale(file))
+		return rc;
+	for (int i = 0; i < count; i++) {
+		int64_t size = (int64_t)pieces[i].iov_len;
+
+		if (rc < 0)
+			size /= 2; /* a torn write */
+		write_piece(file->node, pieces[i].iov_base, size, position);
+		if (rc < 0)
+			return rc;
+		position += size;
+	}
+	return 0;
+}
+
+int sim_disk_truncate(struct env_file *file, int64_t size)
+{
+	struct node *node = file->node;
+	int rc = is_stale(file) ? -EIO : count_call(file->disk, SIM_TRUNCATE);
+
+	if (rc < 0)
+		return rc;
+	if (size < node->now.size && size < node->truncated_at)
+		node->truncated_at = size;
+	grow(node, size);
+	image_cut(&node->now, size);
+	if (size % PAGE_BYTES != 0)
+		node->pages[size / PAGE_BYTES] |= PAGE_DIRTY;
+	for (int64_t page = pages_of(size); page < pages_of(node->now.capacity); page++)
+		node->pages[page] = 0;
+	return 0;
+}
+
+/* ---- flushing ---- */
+
+struct sim_flush *sim_disk_flush_begin(struct env_file *file)
+{
+	struct sim_flush *flush = mem_alloc(sizeof(*flush));
+	struct node *node = file->node;
+	size_t pages = (size_t)pages_of(node->now.capacity);
+
+	flush->file = sim_disk_ref(file);
+	flush->rc = is_stale(file) ? -EIO : count_call(file->disk, SIM_SYNC);
+	flush->truncated_at = node->truncated_at;
+	image_copy(&flush->taken, &node->now);
+	flush->pages = mem_alloc(pages);
+	for (size_t page = 0; page < pages; page++) {
+		flush->pages[page] = node->pages[page] & PAGE_DIRTY;
+		node->pages[page] &= (uint8_t)~PAGE_DIRTY;
+	}
+	if (!node->is_folder)
+		node->truncated_at = INT64_MAX;
+	flush->next = file->disk->flushes;
+	file->disk->flushes = flush;
+	return flush;
+}
+
+static void keep_flushed(struct node *node, const struct sim_flush *flush)
+{
+	if (flush->truncated_at < node->kept.size)
+		image_cut(&node->kept, flush->truncated_at);
+	for (int64_t page = 0; page < pages_of(flush->taken.size); page++)
+		if (flush->pages[page])
+			image_copy_page(&node->kept, &flush->taken, page);
+	node->kept.size = flush->taken.size;
+}
+
+static void sync_folder(struct node *folder)
+{
+	names_copy(&folder->names_kept, &folder->names_now);
+	changes_done(folder);
+}
+
+static void take_out(struct sim_disk *disk, struct sim_flush *flush)
+{
+	struct sim_flush **at = &disk->flushes;
+
+	while (*at && *at != flush)
+		at = &(*at)->next;
+	if (*at)
+		*at = flush->next;
+}
+
+int sim_disk_flush_end(struct sim_flush *flush)
+{
+	struct node *node = flush->file->node;
+	int rc = is_stale(flush->file) ? -EIO : flush->rc;
+
+	take_out(flush->file->disk, flush);
+	if (rc == 0 && node->is_folder)
+		sync_folder(node);
+	else if (rc == 0)
+		keep_flushed(node, flush);
+	sim_disk_unref(flush->file);
+	mem_free(flush->taken.bytes);
+	mem_free(flush->pages);
+	mem_free(flush);
+	return rc;
+}
+
+int sim_disk_sync(struct env_file *file)
+{
+	return sim_disk_flush_end(sim_disk_flush_begin(file));
+}
+
+/* ---- folders ---- */
+
+int sim_disk_folder_create(struct sim_disk *disk, const char *path)
+{
+	char *name;
+	struct node *folder = find_parent(disk, path, &name);
+	struct node *node = folder ? find_node(disk, path) : NULL;
+	int rc = folder ? 0 : -ENOENT;
+
+	if (node && !node->is_folder)
+		rc = -EEXIST;
+	if (folder && !node) {
+		node = node_new(true);
+		folder_change(folder, NULL, name, node);
+		node_unref(node);
+	}
+	mem_free(name);
+	return rc;
+}
+
+int sim_disk_folder_sync(struct sim_disk *disk, const char *path)
+{
+	struct node *folder = find_node(disk, path);
+	int rc = folder && folder->is_folder ? count_call(disk, SIM_SYNC) : -ENOENT;
+
+	if (rc == 0)
+		sync_folder(folder);
+	return rc;
+}
+
+int sim_disk_folder_list(struct sim_disk *disk, const char *path,
+			 void (*each)(void *context, const char *name), void *context)
+{
+	struct node *folder = find_node(disk, path);
+	struct names copy = {0};
+
+	if (!folder)
+		return -ENOENT;
+	if (!folder->is_folder)
+		return -ENOTDIR;
+	names_copy(&copy, &folder->names_now); /* each may change the folder */
+	for (size_t i = 0; i < copy.count; i++)
+		each(context, copy.entries[i].name);
+	names_done(&copy);
+	return 0;
+}
+
+int sim_disk_rename(struct sim_disk *disk, const char *from, const char *to)
+{
+	char *old_name, *new_name;
+	struct node *folder = find_parent(disk, from, &old_name);
+	struct node *node = folder ? find_node(disk, from) : NULL;
+	struct node *there = find_node(disk, to);
+	int rc = count_call(disk, SIM_RENAME);
+
+	assert(find_parent(disk, to, &new_name) == folder || !node); /* the model has no others */
+	if (!node)
+		rc = -ENOENT;
+	else if (there && there->is_folder && there->names_now.count > 0)
+		rc = -ENOTEMPTY;
+	if (rc == 0)
+		folder_change(folder, old_name, new_name, node);
+	mem_free(old_name);
+	mem_free(new_name);
+	return rc;
+}
+
+int sim_disk_remove(struct sim_disk *disk, const char *path)
+{
+	char *name;
+	struct node *folder = find_parent(disk, path, &name);
+	struct node *node = folder ? find_node(disk, path) : NULL;
+	int rc = node ? 0 : -ENOENT;
+
+	if (node && node->is_folder && node->names_now.count > 0)
+		rc = -ENOTEMPTY;
+	if (rc == 0)
+		folder_change(folder, name, NULL, NULL);
+	mem_free(name);
+	return rc;
+}
+
+/* ---- crashes and faults ---- */
+
+/* A flush that did not end has proved nothing: its pages are as if it had not begun. */
+static void undo_flush(struct sim_flush *flush)
+{
+	struct node *node = flush->file->node;
+
+	for (int64_t page = 0; page < pages_of(flush->taken.capacity); page++)
+		if (flush->pages[page] && page < pages_of(node->now.capacity) && flush->rc == 0)
+			node->pages[page] |= PAGE_DIRTY;
+	if (flush->truncated_at < node->truncated_at)
+		node->truncated_at = flush->truncated_at;
+}
+
+/* What of `now` had reached the disk. */
+static void lose_pages(struct sim_disk *disk, struct node *node)
+{
+	int64_t cut_page = node->truncated_at == INT64_MAX ? INT64_MAX
+							   : node->truncated_at / PAGE_BYTES;
+	bool size_kept = draw(disk, 2) == 0;
+	int64_t grown = node->now.size - node->kept.size;
+
+	if (size_kept && node->truncated_at < node->kept.size)
+		image_cut(&node->kept, node->truncated_at);
+	for (int64_t page = 0; page < pages_of(node->now.size); page++)
+		if ((node->pages[page] & PAGE_DIRTY) && (size_kept || page < cut_page) &&
+		    draw(disk, 2) == 0)
+			image_copy_page(&node->kept, &node->now, page);
+	if (size_kept && draw(disk, 2) == 0)
+		node->kept.size = node->now.size;
+	else if (size_kept && grown > 0)
+		node->kept.size += (int64_t)draw(disk, (uint64_t)grown + 1);
+	/* Nothing lies behind the end. */
+	grown = node->kept.size;
+	image_grow(&node->kept, grown);
+	memset(node->kept.bytes + grown, 0, (size_t)(node->kept.capacity - grown));
+}
+
+static void lose_names(struct sim_disk *disk, struct node *folder)
+{
+	bool prefix = draw(disk, 2) == 0;
+	size_t keep = folder->change_count ? draw(disk, folder->change_count + 1) : 0;
+
+	for (size_t i = 0; i < folder->change_count; i++)
+		if (prefix ? i < keep : draw(disk, 2) == 0)
+			apply_change(&folder->names_kept, &folder->changes[i]);
+	changes_done(folder);
+	names_copy(&folder->names_now, &folder->names_kept);
+}
+
+static void cut_power(struct sim_disk *disk, struct node *node)
+{
+	if (node->is_folder) {
+		lose_names(disk, node);
+		for (size_t i = 0; i < node->names_now.count; i++)
+			cut_power(disk, node->names_now.entries[i].node);
+		return;
+	}
+	lose_pages(disk, node);
+	node->truncated_at = INT64_MAX;
+	image_copy(&node->now, &node->kept);
+	node->pages = mem_resize(node->pages, (size_t)pages_of(node->now.capacity));
+	memset(node->pages, 0, (size_t)pages_of(node->now.capacity));
+}
+
+void sim_disk_crash(struct sim_disk *disk, enum sim_crash how, uint64_t seed)
+{
+	disk->random = seed;
+	for (struct sim_flush *flush = disk->flushes; flush; flush = flush->next)
+		undo_flush(flush);
+	disk->generation++;
+	memset(disk->faults, 0, sizeof(disk->faults));
+	if (how == SIM_POWER)
+		cut_power(disk, disk->root);
+}
+
+void sim_disk_fail_next(struct sim_disk *disk, enum sim_disk_call call, unsigned skip, int rc)
+{
+	disk->faults[call] = (struct fault){.armed = true, .skip = skip, .rc = rc};
+}
+
+static void cool(struct node *node)
+{
+	for (size_t i = 0; i < node->names_now.count; i++)
+		cool(node->names_now.entries[i].node);
+	for (int64_t page = 0; page < pages_of(node->now.size); page++)
+		node->pages[page] |= PAGE_COLD;
+}
+
+void sim_disk_drop_cache(struct sim_disk *disk)
+{
+	cool(disk->root);
+}
+
+int sim_disk_flip(struct sim_disk *disk, const char *path, int64_t position)
+{
+	struct node *node = find_node(disk, path);
+
+	if (!node || position >= node->now.size)
+		return -ENOENT;
+	node->now.bytes[position] ^= 0x40;
+	if (position < node->kept.size)
+		node->kept.bytes[position] ^= 0x40;
+	return 0;
+}
+
+uint64_t sim_disk_calls(const struct sim_disk *disk, enum sim_disk_call call)
+{
+	return disk->calls[call];
+}
