@@ -196,6 +196,7 @@ static void leadership_arrive(struct env *here, struct env_message *message)
 	active_controller_free(control->active);
 	control->active = m->leads ? active_controller_new(control, m->epoch) : NULL;
 	mem_free(m);
+	registration_leader_changed(control->registration);
 }
 
 static void quorum_leadership(void *context, bool leads, int32_t epoch)

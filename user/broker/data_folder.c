@@ -177,11 +177,9 @@ static struct uuid random_uuid(struct env *env)
 	return uuid_from_random(random);
 }
 
-int data_folder_format(struct env *env, const struct broker_settings *settings,
-		       const struct broker_addresses *addresses, const struct format_options *options)
+/* Makes the folder, and makes it this process's. */
+static int lock_folder(struct env *env, const struct broker_settings *settings)
 {
-	const struct voter_address *self = find_voter(options, settings->node_id);
-	struct identity there = {0};
 	int rc = env_folder_create(env, settings->log_dirs);
 
 	if (rc == 0)
@@ -189,9 +187,18 @@ int data_folder_format(struct env *env, const struct broker_settings *settings,
 	if (rc < 0) {
 		env_log(env, LOG_ERROR, "%s: %s", settings->log_dirs,
 			rc == -EBUSY ? "another broker runs in it" : strerror(-rc));
-		return rc;
 	}
-	rc = read_meta(env, settings, &there);
+	return rc;
+}
+
+/* In a folder that is locked. */
+static int format_folder(struct env *env, const struct broker_settings *settings,
+			 const struct broker_addresses *addresses, const struct format_options *options)
+{
+	const struct voter_address *self = find_voter(options, settings->node_id);
+	struct identity there = {0};
+	int rc = read_meta(env, settings, &there);
+
 	if (rc == 0) {
 		env_log(env, LOG_ERROR, "%s is formatted already, for cluster %s; use an empty directory",
 			settings->log_dirs, there.cluster_id);
@@ -209,6 +216,14 @@ int data_folder_format(struct env *env, const struct broker_settings *settings,
 	return rc;
 }
 
+int data_folder_format(struct env *env, const struct broker_settings *settings,
+		       const struct broker_addresses *addresses, const struct format_options *options)
+{
+	int rc = lock_folder(env, settings);
+
+	return rc < 0 ? rc : format_folder(env, settings, addresses, options);
+}
+
 /* Only a start without any configuration formats by itself: a cluster of one. */
 static int format_alone(struct env *env, const struct broker_settings *settings,
 			const struct broker_addresses *addresses)
@@ -220,7 +235,7 @@ static int format_alone(struct env *env, const struct broker_settings *settings,
 	self.voter.directory_id = random_uuid(env);
 	self.endpoint.address = addresses->listeners[IMAGE_PLAIN].address;
 	uuid_format(random_uuid(env), cluster_id);
-	return data_folder_format(env, settings, addresses, &options);
+	return format_folder(env, settings, addresses, &options);
 }
 
 /* ---- opening ---- */
@@ -264,15 +279,10 @@ int data_folder_open(struct env *env, const struct broker_settings *settings,
 		     const struct broker_addresses *addresses, struct identity *ret_identity)
 {
 	struct identity identity = {0};
-	int rc = env_folder_create(env, settings->log_dirs);
+	int rc = lock_folder(env, settings);
 
-	if (rc == 0)
-		rc = env_folder_lock(env, settings->log_dirs);
-	if (rc < 0) {
-		env_log(env, LOG_ERROR, "%s: %s", settings->log_dirs,
-			rc == -EBUSY ? "another broker runs in it" : strerror(-rc));
+	if (rc < 0)
 		return rc;
-	}
 	rc = read_meta(env, settings, &identity);
 	if (rc == -ENOENT && addresses->voter_count == 0 && !addresses->listeners[IMAGE_INTERNAL].host) {
 		rc = format_alone(env, settings, addresses);

@@ -260,6 +260,11 @@ void registration_image_applied(struct registration *registration)
 		registration_ask(registration);
 }
 
+void registration_leader_changed(struct registration *registration)
+{
+	registration_ask(registration);
+}
+
 void registration_stop(struct registration *registration)
 {
 	struct control *control = registration->control;

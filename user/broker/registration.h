@@ -12,6 +12,9 @@ void registration_free(struct registration *registration); /* NULL is fine */
 /* Every shard has applied a newer image: the controller may want to know at once. */
 void registration_image_applied(struct registration *registration);
 
+/* Another controller is known, or it has begun to serve: it is asked at once. */
+void registration_leader_changed(struct registration *registration);
+
 /* Asks the controller to be let go; control_close_logs() follows, at the latest after the session
  * time-out. */
 void registration_stop(struct registration *registration);

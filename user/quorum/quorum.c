@@ -487,7 +487,9 @@ void quorum_describe(const struct quorum *q, struct quorum_description *ret)
 		.high_watermark = q->state.high_watermark,
 		.durable_offset = plog_durable_offset(q->log),
 		.leads = q->told_leads,
-		.majority_heard_us = q->state.majority_heard_us,
+		/* A leader that is a majority by itself hears from one at any time. */
+		.majority_heard_us = q->state.voter_count == 1 ? env_now_us(q->env)
+							       : q->state.majority_heard_us,
 		.leader_heard_us = q->state.leader_heard_us,
 	};
 }
