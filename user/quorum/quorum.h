@@ -66,8 +66,8 @@ struct quorum_message {
 	enum quorum_error error;
 
 	bool pre_vote, granted;      /* votes */
-	struct uuid from_directory;  /* of the sender of any request: a fetch counts for a voter
-				      * only when it comes from that voter's directory (R50) */
+	struct uuid from_directory;  /* of the sender of a vote or fetch request: a fetch counts
+				      * for a voter only from that voter's directory (R50) */
 	struct uuid to_directory;    /* vote request: the voter that is meant */
 	int32_t last_epoch;          /* vote, fetch (R23): of the sender's last record */
 	int64_t end_offset;          /* vote: the candidate's LEO; fetch: the fetch offset */
@@ -117,7 +117,8 @@ void quorum_close(struct quorum *q);
 /* A message has arrived. For a request, the response goes to callbacks.send, at once or later. */
 void quorum_receive(struct quorum *q, const struct quorum_message *message);
 
-/* The connection to a node broke: requests to it are lost. */
+/* The connection to a node broke, or could not be made: requests to it are lost. Every time, also
+ * while there is none: the next fetch goes out a little later. */
 void quorum_disconnected(struct quorum *q, int32_t node_id);
 
 /* Death by evidence (S11): the followers of a dead leader begin a pre-vote at once; a pre-vote

@@ -16,15 +16,18 @@ void quorum_pull_forget(struct quorum_state *s)
 	for (int i = 0; i < QUORUM_MOST_PULLS; i++)
 		s->pulls[i].used = false;
 	s->first_valid_id = s->next_id;
+	s->pull_due_us = 0;
 	s->leader_high_watermark = -1;
 	s->told_offset = s->told_durable_offset = -1;
 }
 
-void quorum_pull_disconnected(struct quorum_state *s, int32_t node_id)
+void quorum_pull_disconnected(struct quorum_state *s, const struct quorum_in *in)
 {
 	for (int i = 0; i < QUORUM_MOST_PULLS; i++)
-		if (s->pulls[i].to == node_id)
+		if (s->pulls[i].to == in->node_id)
 			s->pulls[i].used = false;
+	if (in->node_id == s->leader_id)
+		s->pull_due_us = in->now_us + QUORUM_RECONNECT_US;
 }
 
 /* ---- asking ---- */
@@ -74,7 +77,7 @@ static void pull_from_leader(struct quorum_state *s, const struct quorum_in *in,
 
 	for (int i = 0; i < QUORUM_MOST_PULLS; i++)
 		outstanding += is_outstanding(s, &s->pulls[i], in->now_us);
-	if (outstanding >= 2 || (outstanding == 1 && !changed))
+	if (outstanding >= 2 || (outstanding == 1 && !changed) || in->now_us < s->pull_due_us)
 		return;
 	send_fetch(s, in, out, s->leader_id);
 	s->told_offset = in->log.end_offset;
@@ -203,6 +206,8 @@ uint64_t quorum_pull_next_tick(const struct quorum_state *s, uint64_t now_us)
 		return next;
 	if (s->leader_id < 0)
 		return s->discover_due_us;
+	if (now_us < s->pull_due_us)
+		return s->pull_due_us;
 	for (int i = 0; i < QUORUM_MOST_PULLS; i++)
 		if (is_outstanding(s, &s->pulls[i], now_us) &&
 		    s->pulls[i].sent_us + pull_timeout_us(s) < next)

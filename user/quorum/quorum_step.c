@@ -420,7 +420,7 @@ static void receive_end_epoch(struct quorum_state *s, const struct quorum_in *in
 	const struct quorum_message *m = in->message;
 
 	quorum_send_response(s, out, m, QUORUM_OK);
-	if (!quorum_from_voter(s, m) || m->epoch < s->epoch || m->leader_id != m->from)
+	if (quorum_place_of(s, m->from) < 0 || m->epoch < s->epoch || m->leader_id != m->from)
 		return;
 	quorum_learn_leader(s, in, out, m);
 	if (s->leader_id != m->from)
@@ -512,7 +512,7 @@ static void take_in(struct quorum_state *s, const struct quorum_in *in, struct q
 		break;
 	case QUORUM_IN_DISCONNECTED:
 		quorum_lead_disconnected(s, in->node_id);
-		quorum_pull_disconnected(s, in->node_id);
+		quorum_pull_disconnected(s, in);
 		break;
 	case QUORUM_IN_RESIGN:
 		resign(s, in, out);
@@ -602,9 +602,10 @@ void quorum_step_init(struct quorum_state *s, const struct quorum_options *optio
 		.role = QUORUM_FOLLOWER, /* R50: even if we had won this epoch */
 		.leader_id = -1,
 		.abandoned_id = -1,
-		.next_id = 1,
 		.discover_due_us = now_us,
 	};
+	/* Answers to an earlier life of this node must not match questions of this one. */
+	s->next_id = 1 + random_next(s) / 2;
 	memcpy(s->voters, options->voters, sizeof(s->voters));
 	s->place = quorum_place_of(s, s->node_id);
 	if (s->place >= 0 && !uuid_equal(s->voters[s->place].directory_id, s->directory_id)) {

@@ -34,6 +34,8 @@ enum {
 	/* Without a leader: between two questions to voters. */
 	QUORUM_DISCOVER_LEAST_US = 25 * 1000,
 	QUORUM_DISCOVER_SPREAD_US = 25 * 1000,
+	/* From a broken connection to the leader to the next fetch: it may be refused at once. */
+	QUORUM_RECONNECT_US = 10 * 1000,
 };
 
 #define QUORUM_NEVER_US UINT64_MAX
@@ -161,6 +163,7 @@ struct quorum_state {
 	struct quorum_pull pulls[QUORUM_MOST_PULLS];
 	uint64_t first_valid_id; /* answers to older fetches are void (R25) */
 	int64_t told_offset, told_durable_offset; /* by the latest fetch */
+	uint64_t pull_due_us; /* no fetch before it */
 	uint64_t discover_due_us;
 	int discover_next;
 

@@ -48,5 +48,5 @@ void quorum_pull_receive(struct quorum_state *s, const struct quorum_in *in,
 			 struct quorum_out *out);
 /* Moves the high watermark and sends the fetches that are due. */
 void quorum_pull_settle(struct quorum_state *s, const struct quorum_in *in, struct quorum_out *out);
-void quorum_pull_disconnected(struct quorum_state *s, int32_t node_id);
+void quorum_pull_disconnected(struct quorum_state *s, const struct quorum_in *in);
 uint64_t quorum_pull_next_tick(const struct quorum_state *s, uint64_t now_us);

@@ -405,16 +405,16 @@ static void r52_a_log_that_does_not_begin_at_zero_is_refused(void **state)
 	start(f, 1);
 	TURN_UNTIL(f, f->nodes[0].leads);
 	close_node(f, 0);
-	assert_int_equal(plog_open(f->env, f->nodes[0].folder, topic, &options, true, &opening, &log),
-			 0);
+	assert_int_equal(plog_open(f->env, f->nodes[0].folder, topic, &options, true, &opening,
+				   &log), 0);
 	assert_int_equal(plog_reset(log, 5), 0);
 	assert_int_equal(plog_close_clean(log), 0);
 	assert_int_equal(open_node(f, 0), -EBADMSG);
 	assert_null(f->nodes[0].quorum);
 }
 
-static int write_fails(struct env *env, struct env_file *file, const struct iovec *pieces, int count,
-		       int64_t position)
+static int write_fails(struct env *env, struct env_file *file, const struct iovec *pieces,
+		       int count, int64_t position)
 {
 	(void)env;
 	(void)file;

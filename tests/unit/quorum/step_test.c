@@ -544,6 +544,19 @@ static void a_newer_fetch_supersedes_the_parked_one_and_brings_nothing_twice(voi
 	assert_true(f.out.sends[0].with_records);
 }
 
+static void after_a_broken_connection_the_next_fetch_waits_a_little(void **state)
+{
+	struct fixture f;
+
+	(void)state;
+	follow(&f);
+	step(&f, (struct quorum_in){.type = QUORUM_IN_DISCONNECTED, .node_id = 1});
+	assert_null(sent(&f, QUORUM_FETCH_REQUEST, 1));
+	assert_in_range(f.out.next_tick_us, f.now_us + 1, f.now_us + 20 * 1000);
+	tick(&f, f.out.next_tick_us - f.now_us);
+	assert_non_null(sent(&f, QUORUM_FETCH_REQUEST, 1));
+}
+
 static void a_fetch_at_a_candidate_is_answered_with_its_first_record(void **state)
 {
 	struct fixture f;
@@ -646,6 +659,7 @@ int main(void)
 		cmocka_unit_test(a_leader_that_was_given_up_is_believed_only_by_its_own_word),
 		cmocka_unit_test(a_fetch_without_news_waits_for_records_or_its_time),
 		cmocka_unit_test(a_newer_fetch_supersedes_the_parked_one_and_brings_nothing_twice),
+		cmocka_unit_test(after_a_broken_connection_the_next_fetch_waits_a_little),
 		cmocka_unit_test(a_fetch_at_a_candidate_is_answered_with_its_first_record),
 		cmocka_unit_test(a_resigning_leader_names_the_most_caught_up_voter),
 		cmocka_unit_test(a_single_voter_elects_itself_at_once),
