@@ -40,7 +40,7 @@ struct controller_options {
 /* ---- the first records (--format), the same on every node byte for byte ---- */
 struct controller_seed {
 	int32_t slot_count;
-	/* addresses[slot * addresses_per_slot + i]; NULL: slots without addresses */
+	/* addresses[slot * addresses_per_slot + i], up to a NULL host; NULL: slots without any */
 	const struct image_endpoint *addresses;
 	int32_t addresses_per_slot;
 	const int32_t *brokers; /* the initial voters: the first orders are made of them */

@@ -155,18 +155,21 @@ void controller_seed(const struct controller_seed *seed, struct change *change)
 	change_add(change, METADATA_FEATURE_LEVEL, &feature);
 	for (int32_t slot = 0; slot < seed->slot_count; slot++) {
 		struct slot_record record = {.slot_id = slot, .holder = -1};
+		int32_t count = 0;
 
 		slots_order(brokers, seed->broker_count, slot, order);
-		for (int32_t i = 0; i < per_slot; i++) {
-			const struct image_endpoint *from = &seed->addresses[slot * per_slot + i];
+		for (; count < per_slot; count++) {
+			const struct image_endpoint *from = &seed->addresses[slot * per_slot + count];
 
-			addresses[i] = (struct slot_record_address){wire_string_of(from->host),
-								    from->address.port};
+			if (!from->host)
+				break;
+			addresses[count] = (struct slot_record_address){wire_string_of(from->host),
+									from->address.port};
 		}
 		record.order.items = order;
 		record.order.count = seed->broker_count;
 		record.addresses.items = addresses;
-		record.addresses.count = per_slot;
+		record.addresses.count = count;
 		change_add(change, METADATA_SLOT, &record);
 	}
 	mem_free(addresses);
