@@ -11,8 +11,8 @@
  *                                      |                                            | forwarded yet
  *                                      +-- hold_ms: reset                           +-- else: reset
  *
- * 1. While not PUMPING at most FORWARD_HELD_BYTES are read from the client; while PUMPING at most so
- *    many wait in each direction: who sends is not read from until the other side takes more.
+ * 1. While not PUMPING at most FORWARD_HELD_BYTES are read from the client; while PUMPING at most
+ * so many wait in each direction: who sends is not read from until the other side takes more.
  * 2. A connection of which bytes were forwarded never changes its holder.
  * 3. `hold` runs exactly while HELD or DIALLING.
  * 4. A dial outlives its forward until its peer may be freed: callbacks of peers end in dials only.
@@ -21,6 +21,7 @@
  * session does; a reset is carried over as one. The receiving side is forward_accept.c. */
 #include "broker/forward.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/limits.h"
 #include "broker/peer.h"
@@ -41,10 +42,10 @@ struct forward {
 	struct shard *shard;
 	int32_t slot;
 	enum forward_state state;
-	int32_t holder;        /* by the image that we followed last; -1: nobody */
-	int64_t holder_epoch;  /* its registration */
+	int32_t holder;       /* by the image that we followed last; -1: nobody */
+	int64_t holder_epoch; /* its registration */
 	struct env_socket *client, *remote;
-	struct way up, down;   /* to the holder, to the client */
+	struct way up, down; /* to the holder, to the client */
 	bool has_forwarded;
 	struct dial *dial;
 	struct env_timer hold;
@@ -70,7 +71,7 @@ static struct env *env_of(const struct forward *f)
 
 static void dial_bury(struct env *here, struct env_message *message)
 {
-	struct dial *dial = (struct dial *)((char *)message - offsetof(struct dial, burial));
+	struct dial *dial = container_of(message, struct dial, burial);
 
 	(void)here;
 	peer_free(dial->peer);
@@ -97,7 +98,8 @@ static int preface_verdict(const uint8_t *frame, size_t size)
 	int rc;
 
 	arena_init(&arena, HANDSHAKE_MOST_BYTES);
-	rc = wire_decode_response(&wire_forward_preface, 0, &in, &arena, &correlation_id, &response);
+	rc = wire_decode_response(&wire_forward_preface, 0, &in, &arena, &correlation_id,
+				  &response);
 	arena_done(&arena);
 	return rc < 0 ? rc : response.error_code == 0 ? 0 : -EPERM;
 }
@@ -106,7 +108,7 @@ static void forward_begin_pumping(struct forward *f, struct env_socket *remote);
 
 static void dial_answered(struct peer_call *call, int rc, const uint8_t *frame, size_t size)
 {
-	struct dial *dial = (struct dial *)((char *)call - offsetof(struct dial, call));
+	struct dial *dial = container_of(call, struct dial, call);
 	struct forward *f = dial->forward;
 	struct env_socket *remote = NULL;
 
@@ -193,7 +195,7 @@ static void forward_reset(struct forward *f)
 
 static void hold_is_over(struct env_timer *timer)
 {
-	forward_reset((struct forward *)((char *)timer - offsetof(struct forward, hold)));
+	forward_reset(container_of(timer, struct forward, hold));
 }
 
 /* ---- bytes ---- */
@@ -260,7 +262,8 @@ static void remote_failed(struct forward *f)
 	}
 	/* The slot has moved, or its holder died: an image will tell. */
 	drop_remote(f);
-	env_timer_after(env_of(f), &f->hold, (uint64_t)f->shard->worker.broker->settings->hold_ms * 1000);
+	env_timer_after(env_of(f), &f->hold,
+			(uint64_t)f->shard->worker.broker->settings->hold_ms * 1000);
 	forward_watch(f);
 }
 
@@ -282,7 +285,8 @@ static void forward_carry(struct forward *f)
 	}
 	if (f->down.ended && !f->has_forwarded)
 		remote_failed(f);
-	else if ((f->up.ended && f->up.bytes.size == 0) || (f->down.ended && f->down.bytes.size == 0))
+	else if ((f->up.ended && f->up.bytes.size == 0) ||
+		 (f->down.ended && f->down.bytes.size == 0))
 		forward_close(f);
 	else
 		forward_watch(f);
@@ -387,7 +391,7 @@ void forwards_follow(struct shard *shard)
 {
 	struct forward *f, *next;
 
-	DL_FOREACH_SAFE (shard->forwards, f, next) {
+	DL_FOREACH_SAFE(shard->forwards, f, next) {
 		if (!forward_has_to_move(f))
 			continue;
 		if (f->has_forwarded) {

@@ -7,10 +7,10 @@
  *    acknowledgements come here while the last answers leave. */
 #include "broker/slot_listener.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
-#include "broker/control_int.h"
 #include "broker/session.h"
-#include "fastpath/fastpath.h"
+#include "broker/steering.h"
 
 #include <string.h>
 #include <utlist.h>
@@ -114,16 +114,19 @@ static void doors_open(struct slot_listener *l)
 
 		if (door->listener)
 			continue;
-		rc = env_listen(env, &door->address, (struct env_listen_options){.any_address = true},
-				door_ready, l, &door->listener);
+		rc = env_listen(env, &door->address,
+				(struct env_listen_options){.any_address = true}, door_ready, l,
+				&door->listener);
 		if (rc == 0)
 			continue;
 		failed = true;
 		door->listener = NULL;
 		if (!l->has_complained)
 			env_log(env, LOG_ERROR,
-				"slot %d: cannot listen on %s: %s; free that port on this node or move the slot "
-				"to another address: it is tried again at the next change of metadata",
+				"slot %d: cannot listen on %s: %s; free that port on this node or "
+				"move the slot "
+				"to another address: it is tried again at the next change of "
+				"metadata",
 				l->slot, net_address_format(&door->address, text), strerror(-rc));
 		l->has_complained = true;
 	}
@@ -131,36 +134,6 @@ static void doors_open(struct slot_listener *l)
 }
 
 /* ---- release (S4) ---- */
-
-struct release_message {
-	struct env_message message;
-	struct broker *broker;
-	int32_t slot;
-	bool is_over;
-};
-
-static void release_arrive(struct env *here, struct env_message *message)
-{
-	struct release_message *m = (struct release_message *)message;
-	struct fastpath *fastpath = m->broker->control->fastpath;
-
-	(void)here;
-	if (fastpath && m->is_over)
-		fastpath_slot_released(fastpath, m->slot);
-	else if (fastpath)
-		fastpath_slot_releasing(fastpath, m->slot);
-	mem_free(m);
-}
-
-/* Gets there before the word that this shard has applied the image: the order of messages is kept. */
-static void tell_fastpath(struct slot_listener *l, bool is_over)
-{
-	struct worker *worker = &l->shard->worker;
-	struct release_message *m = mem_alloc(sizeof(*m));
-
-	*m = (struct release_message){{.run = release_arrive}, worker->broker, l->slot, is_over};
-	env_post(worker->env, broker_control_env(worker->broker)->shard, &m->message);
-}
 
 static bool is_of_slot(const struct session *session, int32_t slot)
 {
@@ -179,14 +152,13 @@ static bool has_sessions(const struct slot_listener *l)
 
 static void release_look(struct env_timer *timer)
 {
-	struct slot_listener *l =
-		(struct slot_listener *)((char *)timer - offsetof(struct slot_listener, release));
+	struct slot_listener *l = container_of(timer, struct slot_listener, release);
 	struct env *env = l->shard->worker.env;
 
 	if (has_sessions(l) && env_now_us(env) < l->release_deadline_us)
 		env_timer_after(env, timer, RELEASE_LOOK_MS * 1000);
 	else
-		tell_fastpath(l, true);
+		steering_release(l->shard->worker.broker, env, l->slot, true);
 }
 
 /* S4: the replicas lead no longer; now the answers leave, then the connections are reset, then the
@@ -199,7 +171,7 @@ static void release_begin(struct slot_listener *l)
 
 	if (!has_sessions(l))
 		return;
-	tell_fastpath(l, false);
+	steering_release(worker->broker, worker->env, l->slot, false);
 	for (session = worker->sessions; session; session = next) {
 		next = session_next(session);
 		if (is_of_slot(session, l->slot))
@@ -234,10 +206,10 @@ void slot_listeners_apply(struct shard *shard, const struct image *image)
 	struct slot_listener *l;
 
 	add_new_slots(shard, image);
-	DL_FOREACH (shard->slots, l)
+	DL_FOREACH(shard->slots, l)
 		if (image_find_slot(image, l->slot) != image_find_slot(old, l->slot))
 			doors_reshape(l, image_find_slot(image, l->slot));
-	DL_FOREACH (shard->slots, l) {
+	DL_FOREACH(shard->slots, l) {
 		doors_open(l);
 		if (is_held_here(shard, old, l->slot) && !is_held_here(shard, image, l->slot))
 			release_begin(l);
@@ -251,7 +223,7 @@ void slot_listeners_done(struct shard *shard)
 
 	forwards_done(shard);
 	forward_arrivals_done(&shard->worker);
-	DL_FOREACH_SAFE (shard->slots, l, next) {
+	DL_FOREACH_SAFE(shard->slots, l, next) {
 		env_timer_stop(env, &l->release);
 		for (int32_t i = 0; i < l->door_count; i++)
 			env_socket_close(env, l->doors[i].listener);
