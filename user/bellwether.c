@@ -25,7 +25,8 @@ enum { EXIT_USAGE = 2, CONFIG_MOST_BYTES = 1 << 20, MOST_SHARDS = 256 };
 
 static const char usage[] =
 	"usage: bellwether [--config FILE] [--set NAME=VALUE]...\n"
-	"       bellwether --format --cluster-id ID --initial-controllers LIST [--config FILE] [--set ...]\n"
+	"       bellwether --format --cluster-id ID --initial-controllers LIST [--config FILE] "
+	"[--set ...]\n"
 	"       bellwether --random-id | --settings | --version | --help\n"
 	"\n"
 	"Without arguments: a single broker on 127.0.0.1:9092 with its data in ./data.\n"
@@ -34,7 +35,8 @@ static const char usage[] =
 	"  --set NAME=VALUE            one setting; after the file's\n"
 	"  --format                    prepare the data directory of a broker of a cluster\n"
 	"  --cluster-id ID             the cluster's id (see --random-id)\n"
-	"  --initial-controllers LIST  NODE@HOST:PORT:DIRECTORY-ID,... the first voters, the same on every node\n"
+	"  --initial-controllers LIST  NODE@HOST:PORT:DIRECTORY-ID,... the first voters, the same "
+	"on every node\n"
 	"  --random-id                 print an id for a cluster or a directory\n"
 	"  --settings                  print every setting with its default and meaning\n";
 
@@ -121,15 +123,26 @@ static int check_secret_mode(const char *path)
 	struct stat st;
 
 	if (path && stat(path, &st) == 0 && (st.st_mode & 077)) {
-		fprintf(stderr, "bellwether: cluster.secret.file=%s: others may read it; run chmod 600 %s\n", path,
-			path);
+		fprintf(stderr,
+			"bellwether: cluster.secret.file=%s: others may read it; run chmod 600 "
+			"%s\n",
+			path, path);
 		return EXIT_USAGE;
 	}
 	return 0;
 }
 
-enum option_code { OPTION_CONFIG = 1, OPTION_SET, OPTION_FORMAT, OPTION_CLUSTER, OPTION_CONTROLLERS,
-		   OPTION_RANDOM, OPTION_SETTINGS, OPTION_VERSION, OPTION_HELP };
+enum option_code {
+	OPTION_CONFIG = 1,
+	OPTION_SET,
+	OPTION_FORMAT,
+	OPTION_CLUSTER,
+	OPTION_CONTROLLERS,
+	OPTION_RANDOM,
+	OPTION_SETTINGS,
+	OPTION_VERSION,
+	OPTION_HELP
+};
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, OPTION_CONFIG},
@@ -155,7 +168,8 @@ static int take_option(struct command *command, int code)
 		rc = take_config(command, optarg);
 		return rc ? 1 + rc : 0;
 	case OPTION_SET:
-		rc = settings_set_pair(&broker_settings_table, &command->settings, "--set", optarg, error);
+		rc = settings_set_pair(&broker_settings_table, &command->settings, "--set", optarg,
+				       error);
 		return rc < 0 ? 1 + complain(error) : 0;
 	case OPTION_FORMAT:
 		command->is_format = true;
@@ -213,15 +227,18 @@ static int run_format(struct command *command, struct env *env)
 	int rc;
 
 	if (!command->cluster_id || !command->initial_controllers)
-		return complain("--format needs --cluster-id and --initial-controllers; see --help");
-	rc = broker_parse_voters("--initial-controllers", command->initial_controllers, voters, error);
+		return complain(
+			"--format needs --cluster-id and --initial-controllers; see --help");
+	rc = broker_parse_voters("--initial-controllers", command->initial_controllers, voters,
+				 error);
 	if (rc < 0)
 		return complain(error);
 	format.voter_count = rc;
 	for (int32_t i = 0; i < rc; i++)
 		if (uuid_is_zero(voters[i].voter.directory_id))
-			return complain("--initial-controllers: every voter needs its directory id: "
-					"NODE@HOST:PORT:DIRECTORY-ID");
+			return complain(
+				"--initial-controllers: every voter needs its directory id: "
+				"NODE@HOST:PORT:DIRECTORY-ID");
 	rc = data_folder_format(env, &command->settings, &command->addresses, &format);
 	for (int32_t i = 0; i < format.voter_count; i++)
 		image_endpoint_done(&voters[i].endpoint);
@@ -251,8 +268,11 @@ static int run_broker(struct command *command, struct running *running, unsigned
 {
 	static const struct fastpath_link link = {.open = os_seqpacket_connect};
 	struct broker_options broker = {
-		.settings = &command->settings, .addresses = &command->addresses, .link = &link,
-		.ended = broker_ended, .context = running,
+		.settings = &command->settings,
+		.addresses = &command->addresses,
+		.link = &link,
+		.ended = broker_ended,
+		.context = running,
 	};
 	struct env *envs[MOST_SHARDS + 1];
 
@@ -294,7 +314,8 @@ int main(int argc, char **argv)
 	if (shards > MOST_SHARDS)
 		shards = MOST_SHARDS;
 	if (mkdir(command.settings.log_dirs, 0777) < 0 && errno != EEXIST) {
-		fprintf(stderr, "bellwether: log.dirs=%s: %s\n", command.settings.log_dirs, strerror(errno));
+		fprintf(stderr, "bellwether: log.dirs=%s: %s\n", command.settings.log_dirs,
+			strerror(errno));
 		return EXIT_FAILURE;
 	}
 	options_os.data_folder = command.settings.log_dirs;

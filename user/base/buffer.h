@@ -1,4 +1,5 @@
-/* A growable run of bytes, and big-endian writing at its end. A zeroed struct is an empty buffer. */
+/* A growable run of bytes, and big-endian writing at its end. A zeroed struct is an empty buffer.
+ */
 #pragma once
 
 #include "base/bytes.h"

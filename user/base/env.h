@@ -44,7 +44,7 @@ struct env_flush {
 	struct env_file *file;
 	/* result is 0, or the -errno of the flush. Bytes written before env_flush() are meant. */
 	void (*done)(struct env_flush *flush, int result);
-	struct env *home;       /* set by env_flush() */
+	struct env *home;        /* set by env_flush() */
 	struct env_message back; /* the driver's */
 	struct env_flush *next;  /* the driver's */
 	int result;              /* the driver's */
@@ -57,17 +57,17 @@ struct env_read_ahead {
 	int64_t position;
 	size_t size;
 	void (*done)(struct env_read_ahead *read, int result);
-	struct env *home;        /* as above */
+	struct env *home; /* as above */
 	struct env_message back;
 	struct env_read_ahead *next;
 	int result;
 };
 
 enum env_open_flags {
-	ENV_OPEN_READ = 0,      /* read only */
-	ENV_OPEN_WRITE = 1,     /* read and write */
-	ENV_OPEN_CREATE = 2,    /* make it when it is missing */
-	ENV_OPEN_TRUNCATE = 4,  /* empty it */
+	ENV_OPEN_READ = 0,     /* read only */
+	ENV_OPEN_WRITE = 1,    /* read and write */
+	ENV_OPEN_CREATE = 2,   /* make it when it is missing */
+	ENV_OPEN_TRUNCATE = 4, /* empty it */
 };
 
 enum env_socket_events {
@@ -104,22 +104,25 @@ struct env_ops {
 	void (*file_unref)(struct env *env, struct env_file *file);
 	int64_t (*file_size)(struct env *env, struct env_file *file);
 	/* Reads up to size bytes; fewer only at the end of the file. WAITS for a disk on a miss. */
-	ssize_t (*file_read)(struct env *env, struct env_file *file, void *bytes, size_t size, int64_t position);
+	ssize_t (*file_read)(struct env *env, struct env_file *file, void *bytes, size_t size,
+			     int64_t position);
 	/* The same from the page cache only: -EAGAIN on a miss. */
-	ssize_t (*file_read_cached)(struct env *env, struct env_file *file, void *bytes, size_t size,
-				    int64_t position);
+	ssize_t (*file_read_cached)(struct env *env, struct env_file *file, void *bytes,
+				    size_t size, int64_t position);
 	/* Is this piece in the page cache (probed, not proved)? */
-	bool (*file_is_cached)(struct env *env, struct env_file *file, int64_t position, size_t size);
+	bool (*file_is_cached)(struct env *env, struct env_file *file, int64_t position,
+			       size_t size);
 	/* Writes everything into the page cache, or fails; a failure may leave a part written. */
-	int (*file_write)(struct env *env, struct env_file *file, const struct iovec *pieces, int count,
-			  int64_t position);
+	int (*file_write)(struct env *env, struct env_file *file, const struct iovec *pieces,
+			  int count, int64_t position);
 	int (*file_truncate)(struct env *env, struct env_file *file, int64_t size);
 	int (*file_sync)(struct env *env, struct env_file *file); /* WAITS */
 
 	/* Folders. All WAIT, all are rare. */
 	int (*folder_create)(struct env *env, const char *path); /* 0 also when it is there */
 	int (*folder_sync)(struct env *env, const char *path);
-	int (*folder_list)(struct env *env, const char *path, void (*each)(void *context, const char *name),
+	int (*folder_list)(struct env *env, const char *path,
+			   void (*each)(void *context, const char *name),
 			   void *context); /* sorted by name, without . and .. */
 	int (*folder_lock)(struct env *env, const char *path); /* for the process's life; -EBUSY */
 	int (*path_rename)(struct env *env, const char *from, const char *to);
@@ -134,19 +137,22 @@ struct env_ops {
 	/* TCP, never blocking, TCP_NODELAY always. A new socket watches nothing, except that a
 	 * listener watches ENV_READABLE and a connecting one ENV_WRITABLE. Events are level
 	 * triggered: a ready callback repeats while there is something to do. */
-	int (*listen)(struct env *env, const struct net_address *address, struct env_listen_options options,
-		      env_socket_ready *ready, void *context, struct env_socket **ret);
-	int (*accept)(struct env *env, struct env_socket *listener, env_socket_ready *ready, void *context,
-		      struct env_socket **ret); /* -EAGAIN when nobody waits */
-	int (*connect)(struct env *env, const struct net_address *to, env_socket_ready *ready, void *context,
-		       struct env_socket **ret);
+	int (*listen)(struct env *env, const struct net_address *address,
+		      struct env_listen_options options, env_socket_ready *ready, void *context,
+		      struct env_socket **ret);
+	int (*accept)(struct env *env, struct env_socket *listener, env_socket_ready *ready,
+		      void *context, struct env_socket **ret); /* -EAGAIN when nobody waits */
+	int (*connect)(struct env *env, const struct net_address *to, env_socket_ready *ready,
+		       void *context, struct env_socket **ret);
 	void (*socket_watch)(struct env *env, struct env_socket *socket, unsigned events);
 	/* 0 at the end of the stream, -EAGAIN when nothing is there. */
-	ssize_t (*socket_receive)(struct env *env, struct env_socket *socket, void *bytes, size_t size);
+	ssize_t (*socket_receive)(struct env *env, struct env_socket *socket, void *bytes,
+				  size_t size);
 	/* How many bytes left, perhaps fewer than offered; -EAGAIN when the queue is full. */
-	ssize_t (*socket_send)(struct env *env, struct env_socket *socket, const struct iovec *pieces, int count);
-	ssize_t (*socket_send_file)(struct env *env, struct env_socket *socket, struct env_file *file,
-				    int64_t position, size_t size);
+	ssize_t (*socket_send)(struct env *env, struct env_socket *socket,
+			       const struct iovec *pieces, int count);
+	ssize_t (*socket_send_file)(struct env *env, struct env_socket *socket,
+				    struct env_file *file, int64_t position, size_t size);
 	/* Bytes sent that the peer's kernel has not acknowledged. */
 	size_t (*socket_unsent)(struct env *env, struct env_socket *socket);
 	/* 0, -EINPROGRESS while connecting, or why the connection failed (-ECONNREFUSED...). */
@@ -160,7 +166,8 @@ struct env_ops {
 	/* Between detach on one loop and attach on another a socket belongs to nobody and has no
 	 * events: that is how a connection moves to the shard that owns its slot. */
 	void (*socket_detach)(struct env *env, struct env_socket *socket);
-	void (*socket_attach)(struct env *env, struct env_socket *socket, env_socket_ready *ready, void *context);
+	void (*socket_attach)(struct env *env, struct env_socket *socket, env_socket_ready *ready,
+			      void *context);
 };
 
 struct env {
@@ -211,7 +218,8 @@ static inline void env_post(struct env *env, unsigned shard, struct env_message 
 	env->ops->post(env, shard, message);
 }
 
-static inline int env_file_open(struct env *env, const char *path, unsigned flags, struct env_file **ret)
+static inline int env_file_open(struct env *env, const char *path, unsigned flags,
+				struct env_file **ret)
 {
 	return env->ops->file_open(env, path, flags, ret);
 }
@@ -232,8 +240,8 @@ static inline int64_t env_file_size(struct env *env, struct env_file *file)
 	return env->ops->file_size(env, file);
 }
 
-static inline ssize_t env_file_read(struct env *env, struct env_file *file, void *bytes, size_t size,
-				    int64_t position)
+static inline ssize_t env_file_read(struct env *env, struct env_file *file, void *bytes,
+				    size_t size, int64_t position)
 {
 	return env->ops->file_read(env, file, bytes, size, position);
 }
@@ -244,7 +252,8 @@ static inline ssize_t env_file_read_cached(struct env *env, struct env_file *fil
 	return env->ops->file_read_cached(env, file, bytes, size, position);
 }
 
-static inline bool env_file_is_cached(struct env *env, struct env_file *file, int64_t position, size_t size)
+static inline bool env_file_is_cached(struct env *env, struct env_file *file, int64_t position,
+				      size_t size)
 {
 	return env->ops->file_is_cached(env, file, position, size);
 }
@@ -307,8 +316,8 @@ static inline void env_read_ahead(struct env *env, struct env_read_ahead *read)
 }
 
 static inline int env_listen(struct env *env, const struct net_address *address,
-			     struct env_listen_options options, env_socket_ready *ready, void *context,
-			     struct env_socket **ret)
+			     struct env_listen_options options, env_socket_ready *ready,
+			     void *context, struct env_socket **ret)
 {
 	return env->ops->listen(env, address, options, ready, context, ret);
 }
@@ -319,8 +328,8 @@ static inline int env_accept(struct env *env, struct env_socket *listener, env_s
 	return env->ops->accept(env, listener, ready, context, ret);
 }
 
-static inline int env_connect(struct env *env, const struct net_address *to, env_socket_ready *ready,
-			      void *context, struct env_socket **ret)
+static inline int env_connect(struct env *env, const struct net_address *to,
+			      env_socket_ready *ready, void *context, struct env_socket **ret)
 {
 	return env->ops->connect(env, to, ready, context, ret);
 }
@@ -358,12 +367,14 @@ static inline int env_socket_error(struct env *env, struct env_socket *socket)
 	return env->ops->socket_error(env, socket);
 }
 
-static inline void env_socket_local(struct env *env, struct env_socket *socket, struct net_address *ret)
+static inline void env_socket_local(struct env *env, struct env_socket *socket,
+				    struct net_address *ret)
 {
 	env->ops->socket_local(socket, ret);
 }
 
-static inline void env_socket_peer(struct env *env, struct env_socket *socket, struct net_address *ret)
+static inline void env_socket_peer(struct env *env, struct env_socket *socket,
+				   struct net_address *ret)
 {
 	env->ops->socket_peer(socket, ret);
 }
@@ -385,8 +396,8 @@ static inline void env_socket_detach(struct env *env, struct env_socket *socket)
 	env->ops->socket_detach(env, socket);
 }
 
-static inline void env_socket_attach(struct env *env, struct env_socket *socket, env_socket_ready *ready,
-				     void *context)
+static inline void env_socket_attach(struct env *env, struct env_socket *socket,
+				     env_socket_ready *ready, void *context)
 {
 	env->ops->socket_attach(env, socket, ready, context);
 }

@@ -55,7 +55,8 @@ int net_address_parse(const char *text, struct net_address *ret_address)
 	return net_address_parse_host(host, (uint16_t)port, ret_address);
 }
 
-const char *net_address_format_host(const struct net_address *a, char text[static NET_HOST_TEXT_BYTES])
+const char *net_address_format_host(const struct net_address *a,
+				    char text[static NET_HOST_TEXT_BYTES])
 {
 	if (net_address_is_ipv4(a))
 		inet_ntop(AF_INET, a->ip + sizeof(ipv4_prefix), text, NET_HOST_TEXT_BYTES);
@@ -64,7 +65,8 @@ const char *net_address_format_host(const struct net_address *a, char text[stati
 	return text;
 }
 
-const char *net_address_format(const struct net_address *a, char text[static NET_ADDRESS_TEXT_BYTES])
+const char *net_address_format(const struct net_address *a,
+			       char text[static NET_ADDRESS_TEXT_BYTES])
 {
 	char host[NET_HOST_TEXT_BYTES];
 

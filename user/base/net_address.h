@@ -20,6 +20,8 @@ bool net_address_is_ipv4(const struct net_address *a);
 int net_address_parse(const char *text, struct net_address *ret_address);
 int net_address_parse_host(const char *host, uint16_t port, struct net_address *ret_address);
 
-const char *net_address_format(const struct net_address *a, char text[static NET_ADDRESS_TEXT_BYTES]);
+const char *net_address_format(const struct net_address *a,
+			       char text[static NET_ADDRESS_TEXT_BYTES]);
 /* The host alone, without brackets: what Metadata answers carry. */
-const char *net_address_format_host(const struct net_address *a, char text[static NET_HOST_TEXT_BYTES]);
+const char *net_address_format_host(const struct net_address *a,
+				    char text[static NET_HOST_TEXT_BYTES]);

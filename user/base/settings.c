@@ -28,8 +28,8 @@ static int set_int(const struct setting *s, int64_t *target, const char *place, 
 	number = strtoll(value, &end, 10);
 	if (errno || end == value || *end || number < s->least || number > s->most) {
 		snprintf(error, SETTINGS_ERROR_BYTES,
-			 "%s: %s=%s: must be a whole number from %lld to %lld", place, s->name, value,
-			 (long long)s->least, (long long)s->most);
+			 "%s: %s=%s: must be a whole number from %lld to %lld", place, s->name,
+			 value, (long long)s->least, (long long)s->most);
 		return -EINVAL;
 	}
 	*target = number;
@@ -40,8 +40,8 @@ static int set_bool(const struct setting *s, bool *target, const char *place, co
 		    char *error)
 {
 	if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
-		snprintf(error, SETTINGS_ERROR_BYTES, "%s: %s=%s: must be true or false", place, s->name,
-			 value);
+		snprintf(error, SETTINGS_ERROR_BYTES, "%s: %s=%s: must be true or false", place,
+			 s->name, value);
 		return -EINVAL;
 	}
 	*target = value[0] == 't';
@@ -59,9 +59,11 @@ static int set_choice(const struct setting *s, int *target, const char *place, c
 			return 0;
 		}
 	}
-	used = snprintf(error, SETTINGS_ERROR_BYTES, "%s: %s=%s: must be one of", place, s->name, value);
+	used = snprintf(error, SETTINGS_ERROR_BYTES, "%s: %s=%s: must be one of", place, s->name,
+			value);
 	for (int i = 0; s->choices[i] && used < SETTINGS_ERROR_BYTES; i++)
-		used += snprintf(error + used, (size_t)(SETTINGS_ERROR_BYTES - used), " %s", s->choices[i]);
+		used += snprintf(error + used, (size_t)(SETTINGS_ERROR_BYTES - used), " %s",
+				 s->choices[i]);
 	return -EINVAL;
 }
 
@@ -84,8 +86,8 @@ static int set_value(const struct settings_table *table, void *target, const str
 		*text = mem_string(value);
 		return 0;
 	case SETTING_IGNORED:
-		snprintf(sentence, sizeof(sentence), "%s: %s has no meaning here and is ignored", place,
-			 s->name);
+		snprintf(sentence, sizeof(sentence), "%s: %s has no meaning here and is ignored",
+			 place, s->name);
 		if (table->warn)
 			table->warn(table->context, sentence);
 		return 0;
@@ -114,8 +116,8 @@ void settings_done(const struct settings_table *table, void *target)
 			mem_free(*(char **)((char *)target + table->settings[i].offset));
 }
 
-int settings_set(const struct settings_table *table, void *target, const char *place, const char *name,
-		 const char *value, char error[static SETTINGS_ERROR_BYTES])
+int settings_set(const struct settings_table *table, void *target, const char *place,
+		 const char *name, const char *value, char error[static SETTINGS_ERROR_BYTES])
 {
 	const struct setting *s = find(table, name);
 

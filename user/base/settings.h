@@ -40,8 +40,8 @@ void settings_done(const struct settings_table *table, void *target);
 
 /* Sets one value; `place` names where it came from ("--set", "FILE:12"). Returns 0, or -EINVAL with
  * a sentence in error. */
-int settings_set(const struct settings_table *table, void *target, const char *place, const char *name,
-		 const char *value, char error[static SETTINGS_ERROR_BYTES]);
+int settings_set(const struct settings_table *table, void *target, const char *place,
+		 const char *name, const char *value, char error[static SETTINGS_ERROR_BYTES]);
 
 /* "name=value", as on a command line. */
 int settings_set_pair(const struct settings_table *table, void *target, const char *place,

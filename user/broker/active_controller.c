@@ -9,6 +9,7 @@
  * Nobody is judged while no majority of the voters was heard from within controller.judges.ms. */
 #include "broker/active_controller.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -18,10 +19,10 @@ enum { MICROSECONDS = 1000 };
 struct member {
 	int32_t id;
 	uint64_t heard_us;
-	uint64_t not_served_since_us;  /* its bwsteer is missing since; 0: it is there */
-	bool is_suspect;               /* a connection of it broke: dial without waiting */
-	bool is_dead;                  /* proved */
-	bool is_leaving;               /* wants to shut down */
+	uint64_t not_served_since_us; /* its bwsteer is missing since; 0: it is there */
+	bool is_suspect;              /* a connection of it broke: dial without waiting */
+	bool is_dead;                 /* proved */
+	bool is_leaving;              /* wants to shut down */
 	UT_hash_handle hh;
 };
 
@@ -47,7 +48,8 @@ const struct controller_options *active_controller_options(const struct active_c
 /* ---- proposals ---- */
 
 struct proposal *proposal_new(struct active_controller *active,
-			      void (*done)(struct proposal *proposal, enum kafka_error error), void *context)
+			      void (*done)(struct proposal *proposal, enum kafka_error error),
+			      void *context)
 {
 	struct proposal *proposal = mem_alloc(sizeof(*proposal));
 
@@ -77,13 +79,13 @@ static void proposal_log_losses(const struct proposal *proposal)
 	const struct buffer *losses = &proposal->change.losses;
 
 	for (size_t at = 0; at < losses->size; at += strlen((const char *)losses->data + at) + 1)
-		env_log(proposal->control->worker.env, LOG_WARN, "%s", (const char *)losses->data + at);
+		env_log(proposal->control->worker.env, LOG_WARN, "%s",
+			(const char *)losses->data + at);
 }
 
 static void proposal_committed(struct quorum_proposal *quorum_proposal, int64_t offset)
 {
-	struct proposal *proposal =
-		(struct proposal *)((char *)quorum_proposal - offsetof(struct proposal, quorum));
+	struct proposal *proposal = container_of(quorum_proposal, struct proposal, quorum);
 
 	if (offset >= 0)
 		proposal_log_losses(proposal);
@@ -101,8 +103,9 @@ void proposal_send(struct active_controller *active, struct proposal *proposal)
 		return;
 	}
 	proposal->quorum.done = proposal_committed;
-	proposal->base_offset = quorum_propose(active->control->quorum, active->epoch,
-					       proposal->change.records.data, size, &proposal->quorum);
+	proposal->base_offset =
+		quorum_propose(active->control->quorum, active->epoch,
+			       proposal->change.records.data, size, &proposal->quorum);
 	if (proposal->base_offset < 0) {
 		proposal_finish(proposal, KAFKA_NOT_CONTROLLER);
 		return;
@@ -110,7 +113,8 @@ void proposal_send(struct active_controller *active, struct proposal *proposal)
 	proposal->last_offset = proposal->quorum.last_offset;
 	if (batch_peek(proposal->change.records.data, size, &batch) != BATCH_OK ||
 	    image_apply(active->image, &batch, &next) < 0) {
-		control_fail(active->control, "the controller made a change that it cannot apply itself");
+		control_fail(active->control,
+			     "the controller made a change that it cannot apply itself");
 		return;
 	}
 	image_unref(active->image);
@@ -142,7 +146,8 @@ static bool may_judge(const struct active_controller *active)
 	quorum_describe(control->quorum, &quorum);
 	return env_now_us(control->worker.env) <=
 	       quorum.majority_heard_us +
-		       (uint64_t)control->worker.broker->settings->controller_judges_ms * MICROSECONDS;
+		       (uint64_t)control->worker.broker->settings->controller_judges_ms *
+			       MICROSECONDS;
 }
 
 static void fence(struct active_controller *active, int32_t id, const char *why)
@@ -172,7 +177,8 @@ static void judge(struct active_controller *active, const struct image_broker *b
 		fence(active, broker->id, broker->fenced ? "it did not come back" : "it is silent");
 		member->heard_us = now;
 	} else if (!broker->fenced &&
-		   (member->is_suspect || silent_us >= (uint64_t)settings->silence_ms * MICROSECONDS)) {
+		   (member->is_suspect ||
+		    silent_us >= (uint64_t)settings->silence_ms * MICROSECONDS)) {
 		member->is_suspect = false;
 		node_seek_evidence(node);
 	}
@@ -199,7 +205,8 @@ void active_controller_disconnected(struct active_controller *active, int32_t no
 	}
 }
 
-/* Layout "each": a broker whose bwsteer is gone for 1 s gives its slots away while another has one. */
+/* Layout "each": a broker whose bwsteer is gone for 1 s gives its slots away while another has one.
+ */
 static void yield_unserved(struct active_controller *active, const struct image_broker *broker)
 {
 	struct member *member = member_get(active, broker->id);
@@ -216,7 +223,8 @@ static void yield_unserved(struct active_controller *active, const struct image_
 		return;
 	member->not_served_since_us = now;
 	proposal = proposal_new(active, NULL, NULL);
-	if (controller_yield_slots(active->image, &active->options, broker->id, &proposal->change) == KAFKA_NONE)
+	if (controller_yield_slots(active->image, &active->options, broker->id,
+				   &proposal->change) == KAFKA_NONE)
 		proposal_send(active, proposal);
 	else
 		proposal_drop(proposal);
@@ -262,30 +270,33 @@ void active_controller_tick(struct active_controller *active)
 
 /* ---- heartbeats ---- */
 
-static void unfence(struct active_controller *active, const struct broker_heartbeat_request *heartbeat)
+static void unfence(struct active_controller *active,
+		    const struct broker_heartbeat_request *heartbeat)
 {
 	struct proposal *proposal = proposal_new(active, NULL, NULL);
 
-	if (controller_unfence(active->image, &active->options, heartbeat->broker_id, &proposal->change) ==
-	    KAFKA_NONE)
+	if (controller_unfence(active->image, &active->options, heartbeat->broker_id,
+			       &proposal->change) == KAFKA_NONE)
 		proposal_send(active, proposal);
 	else
 		proposal_drop(proposal);
 }
 
-static void set_steer(struct active_controller *active, const struct broker_heartbeat_request *heartbeat)
+static void set_steer(struct active_controller *active,
+		      const struct broker_heartbeat_request *heartbeat)
 {
 	struct proposal *proposal = proposal_new(active, NULL, NULL);
 
-	if (controller_set_steer(active->image, heartbeat->broker_id, heartbeat->has_steer, &proposal->change) ==
-	    KAFKA_NONE)
+	if (controller_set_steer(active->image, heartbeat->broker_id, heartbeat->has_steer,
+				 &proposal->change) == KAFKA_NONE)
 		proposal_send(active, proposal);
 	else
 		proposal_drop(proposal);
 }
 
 /* R41: gives away what it leads; when it has applied that it may go, and is fenced. */
-static void leave(struct active_controller *active, const struct broker_heartbeat_request *heartbeat,
+static void leave(struct active_controller *active,
+		  const struct broker_heartbeat_request *heartbeat,
 		  struct broker_heartbeat_response *response)
 {
 	const struct image_broker *broker = image_find_broker(active->image, heartbeat->broker_id);
@@ -326,7 +337,8 @@ enum kafka_error active_controller_heartbeat(struct active_controller *active,
 	/* S2: vouching for a broker means being sure to be the controller still. */
 	if (env_now_us(control->worker.env) >
 	    quorum.majority_heard_us +
-		    (uint64_t)control->worker.broker->settings->controller_answers_ms * MICROSECONDS)
+		    (uint64_t)control->worker.broker->settings->controller_answers_ms *
+			    MICROSECONDS)
 		return KAFKA_REQUEST_TIMED_OUT;
 	member = member_get(active, broker->id);
 	member->heard_us = env_now_us(control->worker.env);
@@ -337,7 +349,8 @@ enum kafka_error active_controller_heartbeat(struct active_controller *active,
 	broker = image_find_broker(active->image, heartbeat->broker_id);
 	if (heartbeat->want_shut_down)
 		leave(active, heartbeat, response);
-	else if (broker->fenced && !heartbeat->want_fence && heartbeat->current_metadata_offset > broker->epoch)
+	else if (broker->fenced && !heartbeat->want_fence &&
+		 heartbeat->current_metadata_offset > broker->epoch)
 		unfence(active, heartbeat);
 	/* What is committed counts, not what is proposed. */
 	broker = image_find_broker(control->worker.image, heartbeat->broker_id);
@@ -382,7 +395,7 @@ void active_controller_free(struct active_controller *active)
 
 	if (!active)
 		return;
-	HASH_ITER (hh, active->members, member, next) {
+	HASH_ITER(hh, active->members, member, next) {
 		HASH_DEL(active->members, member);
 		mem_free(member);
 	}

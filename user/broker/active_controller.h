@@ -22,8 +22,8 @@ void active_controller_evidence(struct active_controller *active, int32_t node_i
 /* A change on its way into the log. Lives on the heap; `done` frees nothing of it. */
 struct proposal {
 	struct change change;
-	/* KAFKA_NONE: committed and applied here. KAFKA_NOT_CONTROLLER: not written. KAFKA_REQUEST_TIMED_OUT:
-	 * leadership was lost meanwhile; it may be committed. */
+	/* KAFKA_NONE: committed and applied here. KAFKA_NOT_CONTROLLER: not written.
+	 * KAFKA_REQUEST_TIMED_OUT: leadership was lost meanwhile; it may be committed. */
 	void (*done)(struct proposal *proposal, enum kafka_error error);
 	void *context;
 	int64_t base_offset, last_offset; /* when it has been written */
@@ -37,9 +37,10 @@ const struct controller_options *active_controller_options(const struct active_c
 
 /* Makes a proposal whose change is begun. */
 struct proposal *proposal_new(struct active_controller *active,
-			      void (*done)(struct proposal *proposal, enum kafka_error error), void *context);
-/* Proposes what proposal->change holds (done may come before this returns when it holds nothing); done
- * is called once, then the proposal is freed. */
+			      void (*done)(struct proposal *proposal, enum kafka_error error),
+			      void *context);
+/* Proposes what proposal->change holds (done may come before this returns when it holds nothing);
+ * done is called once, then the proposal is freed. */
 void proposal_send(struct active_controller *active, struct proposal *proposal);
 /* The decision failed: gives it back, done is not called. */
 void proposal_drop(struct proposal *proposal);

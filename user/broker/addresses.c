@@ -38,7 +38,8 @@ static int parse_listener(const char *setting, const char *text,
 	struct net_address address;
 
 	for (int i = 0; separator && i < IMAGE_LISTENERS; i++) {
-		if (strlen(listener_names[i]) != size || strncmp(text, listener_names[i], size) != 0)
+		if (strlen(listener_names[i]) != size ||
+		    strncmp(text, listener_names[i], size) != 0)
 			continue;
 		if (net_address_parse(separator + 3, &address) < 0)
 			break;
@@ -47,12 +48,14 @@ static int parse_listener(const char *setting, const char *text,
 		return 0;
 	}
 	snprintf(error, SETTINGS_ERROR_BYTES,
-		 "%s: %s: expected PLAINTEXT://, SLOT:// or INTERNAL:// with ADDRESS:PORT", setting, text);
+		 "%s: %s: expected PLAINTEXT://, SLOT:// or INTERNAL:// with ADDRESS:PORT", setting,
+		 text);
 	return -EINVAL;
 }
 
 /* Calls `each` for every part of a comma-separated list. */
-static int for_each_part(const char *list, int (*each)(void *context, const char *part), void *context)
+static int for_each_part(const char *list, int (*each)(void *context, const char *part),
+			 void *context)
 {
 	char *copy = mem_string(list ? list : ""), *rest = copy, *part;
 	int rc = 0;
@@ -77,8 +80,8 @@ static int add_listener(void *context, const char *part)
 	return parse_listener(list->setting, part, list->endpoints, list->error);
 }
 
-static int parse_listeners(const struct broker_settings *settings, struct broker_addresses *addresses,
-			   char *error)
+static int parse_listeners(const struct broker_settings *settings,
+			   struct broker_addresses *addresses, char *error)
 {
 	struct listener_list list = {"listeners", addresses->listeners, error};
 	int rc = for_each_part(settings->listeners, add_listener, &list);
@@ -130,15 +133,16 @@ static int add_voter(void *context, const char *part)
 		snprintf(list->error, SETTINGS_ERROR_BYTES, "%s: more than %d voters", list->name,
 			 QUORUM_MOST_VOTERS);
 	else if ((rc = parse_voter(copy, &list->voters[list->count])) < 0)
-		snprintf(list->error, SETTINGS_ERROR_BYTES, "%s: %s: expected ID@ADDRESS:PORT", list->name,
-			 part);
+		snprintf(list->error, SETTINGS_ERROR_BYTES, "%s: %s: expected ID@ADDRESS:PORT",
+			 list->name, part);
 	else
 		list->count++;
 	mem_free(copy);
 	return rc;
 }
 
-int broker_parse_voters(const char *name, const char *text, struct voter_address voters[static QUORUM_MOST_VOTERS],
+int broker_parse_voters(const char *name, const char *text,
+			struct voter_address voters[static QUORUM_MOST_VOTERS],
 			char error[static SETTINGS_ERROR_BYTES])
 {
 	struct voter_list list = {name, voters, 0, error};
@@ -177,13 +181,14 @@ static int add_slot_address(struct slot_list *list, int32_t slot, const struct n
 			return 0;
 		}
 	}
-	snprintf(list->error, SETTINGS_ERROR_BYTES, "slots.addresses: slot %d has more than %d addresses",
-		 slot, SLOT_MOST_ADDRESSES);
+	snprintf(list->error, SETTINGS_ERROR_BYTES,
+		 "slots.addresses: slot %d has more than %d addresses", slot, SLOT_MOST_ADDRESSES);
 	return -EINVAL;
 }
 
 /* HOST[-HOST]:PORT[-PORT] into its first address and how many there are. */
-static int parse_range(const char *text, struct net_address *ret_first, int32_t *ret_count, bool *ret_by_port)
+static int parse_range(const char *text, struct net_address *ret_first, int32_t *ret_count,
+		       bool *ret_by_port)
 {
 	const char *colon = strrchr(text, ':'), *host_dash = strchr(text, '-'), *port_dash;
 	char *first = mem_string(text), *last = NULL;
@@ -209,7 +214,8 @@ static int parse_range(const char *text, struct net_address *ret_first, int32_t 
 	if (last && port_dash)
 		*ret_count = to.port - from.port + 1;
 	else if (last)
-		*ret_count = (int32_t)(bytes_load_u32(to.ip + 12) - bytes_load_u32(from.ip + 12)) + 1;
+		*ret_count =
+			(int32_t)(bytes_load_u32(to.ip + 12) - bytes_load_u32(from.ip + 12)) + 1;
 	rc = *ret_count >= 1 ? 0 : -EINVAL;
 done:
 	mem_free(first);
@@ -231,8 +237,10 @@ static int add_slot_part(void *context, const char *part)
 	mem_free(range);
 	if (rc < 0 || slot < 0 || slot + count > list->slot_count || (equals && count != 1)) {
 		snprintf(list->error, SETTINGS_ERROR_BYTES,
-			 "slots.addresses: %s: expected ADDRESS:PORT[-PORT], ADDRESS-ADDRESS:PORT or "
-			 "ADDRESS:PORT=SLOT, for %d slots in all", part, list->slot_count);
+			 "slots.addresses: %s: expected ADDRESS:PORT[-PORT], ADDRESS-ADDRESS:PORT "
+			 "or "
+			 "ADDRESS:PORT=SLOT, for %d slots in all",
+			 part, list->slot_count);
 		return -EINVAL;
 	}
 	for (int32_t i = 0; rc == 0 && i < count; i++, step_address(&address, by_port))
@@ -242,7 +250,8 @@ static int add_slot_part(void *context, const char *part)
 	return rc;
 }
 
-static int parse_slots(const struct broker_settings *settings, struct broker_addresses *addresses, char *error)
+static int parse_slots(const struct broker_settings *settings, struct broker_addresses *addresses,
+		       char *error)
 {
 	struct slot_list list = {addresses, (int32_t)settings->slot_count, 0, error};
 	int rc;
@@ -262,7 +271,8 @@ static int parse_slots(const struct broker_settings *settings, struct broker_add
 	return rc;
 }
 
-int broker_addresses_parse(const struct broker_settings *settings, struct broker_addresses *ret_addresses,
+int broker_addresses_parse(const struct broker_settings *settings,
+			   struct broker_addresses *ret_addresses,
 			   char error[static SETTINGS_ERROR_BYTES])
 {
 	struct broker_addresses a = {0};
@@ -271,7 +281,8 @@ int broker_addresses_parse(const struct broker_settings *settings, struct broker
 	if (rc == 0)
 		rc = parse_slots(settings, &a, error);
 	if (rc == 0)
-		rc = broker_parse_voters("controller.quorum.voters", settings->quorum_voters, a.voters, error);
+		rc = broker_parse_voters("controller.quorum.voters", settings->quorum_voters,
+					 a.voters, error);
 	if (rc < 0) {
 		broker_addresses_done(&a);
 		return rc;

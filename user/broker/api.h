@@ -16,11 +16,11 @@ struct api_versions_range {
 
 struct api {
 	const struct wire_api *wire;
-	struct api_versions_range clients;  /* plain, slot and forwarded connections */
-	struct api_versions_range brokers;  /* peer connections (S9) */
-	int16_t advertised_first;           /* lower than clients.first when a client wants to see it */
+	struct api_versions_range clients; /* plain, slot and forwarded connections */
+	struct api_versions_range brokers; /* peer connections (S9) */
+	int16_t advertised_first; /* lower than clients.first when a client wants to see it */
 	enum api_place place;
-	bool borrows_frame;                 /* done with the frame when handle() returns */
+	bool borrows_frame; /* done with the frame when handle() returns */
 	void (*handle)(struct request *request);
 	/* The controller could not be asked: answers with an error. API_CONTROLLER only. */
 	void (*refuse)(struct request *request, int16_t error);

@@ -1,5 +1,5 @@
-/* AcceptLoss (ours, for bwctl): a partition whose only replica here is corrupt (R48) is cut where the
- * damage begins, said by an operator. */
+/* AcceptLoss (ours, for bwctl): a partition whose only replica here is corrupt (R48) is cut where
+ * the damage begins, said by an operator. */
 #include "broker/hop.h"
 #include "broker/request.h"
 
@@ -26,13 +26,15 @@ static void loss_run(struct hop *hop)
 
 	if (!hosted) {
 		work->response.error_code = KAFKA_REPLICA_NOT_AVAILABLE;
-		work->response.error_message = wire_string_of("this broker has no replica of it; ask one that has");
+		work->response.error_message =
+			wire_string_of("this broker has no replica of it; ask one that has");
 	} else {
 		rc = plog_accept_loss(replica_log(hosted->replica), &work->response.dropped_from,
 				      &work->response.dropped_to);
 		if (rc < 0) {
 			work->response.error_code = KAFKA_INVALID_REQUEST;
-			work->response.error_message = wire_string_of("the log is not corrupt: nothing to accept");
+			work->response.error_message =
+				wire_string_of("the log is not corrupt: nothing to accept");
 		}
 	}
 	hop_return(hop);
@@ -45,7 +47,10 @@ void api_accept_loss(struct request *request)
 	struct loss_work *work = request_alloc(request, 1, sizeof(*work));
 
 	*work = (struct loss_work){
-		.hop = {.owner = located.owner, .home = request->worker, .run = loss_run, .back = loss_back},
+		.hop = {.owner = located.owner,
+			.home = request->worker,
+			.run = loss_run,
+			.back = loss_back},
 		.request = request,
 		.partition = body->partition,
 		.response = {.dropped_from = -1, .dropped_to = -1},

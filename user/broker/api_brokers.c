@@ -16,7 +16,8 @@ static void registration_committed(struct proposal *proposal, enum kafka_error e
 	const struct broker_registration_request *body = request->body;
 	const struct image_broker *broker =
 		image_find_broker(proposal->control->worker.image, body->broker_id);
-	struct broker_registration_response response = {.error_code = (int16_t)error, .broker_epoch = -1};
+	struct broker_registration_response response = {.error_code = (int16_t)error,
+							.broker_epoch = -1};
 
 	if (error == KAFKA_NONE && broker && uuid_equal(broker->incarnation, body->incarnation_id))
 		response.broker_epoch = broker->epoch;
@@ -41,9 +42,9 @@ void api_broker_registration(struct request *request)
 		return;
 	}
 	proposal = proposal_new(control->active, registration_committed, request);
-	response.error_code = (int16_t)controller_register(active_controller_image(control->active),
-							   active_controller_options(control->active), body,
-							   false, &proposal->change);
+	response.error_code = (int16_t)controller_register(
+		active_controller_image(control->active),
+		active_controller_options(control->active), body, false, &proposal->change);
 	if (response.error_code == KAFKA_NONE) {
 		proposal_send(control->active, proposal);
 		return;
@@ -71,7 +72,8 @@ void api_broker_heartbeat(struct request *request)
 	} else {
 		/* S2: whether this voter's log holds a fencing of that broker epoch. */
 		broker = image_find_broker(control->worker.image, body->broker_id);
-		response.is_fenced = !broker || broker->fenced || broker->epoch != body->broker_epoch;
+		response.is_fenced =
+			!broker || broker->fenced || broker->epoch != body->broker_epoch;
 		response.error_code = KAFKA_NOT_CONTROLLER;
 	}
 	request_reply(request, &response);
@@ -94,9 +96,9 @@ static void alter_committed(struct proposal *proposal, enum kafka_error error)
 	alter_reply(proposal->context, error);
 }
 
-static void alter_one(struct active_controller *active, struct request *request, struct uuid topic_id,
-		      const struct alter_partition_request_partition *asked, struct change *change,
-		      struct alter_partition_response_partition *answer)
+static void alter_one(struct active_controller *active, struct request *request,
+		      struct uuid topic_id, const struct alter_partition_request_partition *asked,
+		      struct change *change, struct alter_partition_response_partition *answer)
 {
 	const struct alter_partition_request *body = request->body;
 	size_t count = (size_t)asked->new_isr_with_epochs.count;
@@ -108,13 +110,16 @@ static void alter_one(struct active_controller *active, struct request *request,
 		epochs[i] = asked->new_isr_with_epochs.items[i].broker_epoch;
 	}
 	*answer = (struct alter_partition_response_partition){
-		.partition_index = asked->partition_index, .leader_id = body->broker_id,
-		.leader_epoch = asked->leader_epoch, .partition_epoch = asked->partition_epoch,
+		.partition_index = asked->partition_index,
+		.leader_id = body->broker_id,
+		.leader_epoch = asked->leader_epoch,
+		.partition_epoch = asked->partition_epoch,
 	};
 	answer->error_code = (int16_t)controller_alter_partition(
 		active_controller_image(active), active_controller_options(active), body->broker_id,
 		body->broker_epoch, topic_id, asked->partition_index, asked->leader_epoch,
-		asked->partition_epoch, isr, epochs, (int32_t)count, change, &answer->partition_epoch);
+		asked->partition_epoch, isr, epochs, (int32_t)count, change,
+		&answer->partition_epoch);
 	if (answer->error_code == KAFKA_NONE) {
 		answer->isr.items = isr;
 		answer->isr.count = (int32_t)count;
@@ -134,8 +139,8 @@ void api_alter_partition(struct request *request)
 		return;
 	}
 	response->topics.count = body->topics.count;
-	response->topics.items =
-		request_alloc(request, (size_t)body->topics.count + 1, sizeof(*response->topics.items));
+	response->topics.items = request_alloc(request, (size_t)body->topics.count + 1,
+					       sizeof(*response->topics.items));
 	proposal = proposal_new(control->active, alter_committed, request);
 	for (int32_t t = 0; t < body->topics.count; t++) {
 		const struct alter_partition_request_topic *topic = &body->topics.items[t];
@@ -143,11 +148,13 @@ void api_alter_partition(struct request *request)
 
 		answer->topic_id = topic->topic_id;
 		answer->partitions.count = topic->partitions.count;
-		answer->partitions.items = request_alloc(request, (size_t)topic->partitions.count + 1,
-							 sizeof(*answer->partitions.items));
+		answer->partitions.items =
+			request_alloc(request, (size_t)topic->partitions.count + 1,
+				      sizeof(*answer->partitions.items));
 		for (int32_t p = 0; p < topic->partitions.count; p++)
-			alter_one(control->active, request, topic->topic_id, &topic->partitions.items[p],
-				  &proposal->change, &answer->partitions.items[p]);
+			alter_one(control->active, request, topic->topic_id,
+				  &topic->partitions.items[p], &proposal->change,
+				  &answer->partitions.items[p]);
 	}
 	proposal_send(control->active, proposal);
 }
@@ -167,7 +174,8 @@ void api_allocate_producer_ids(struct request *request)
 {
 	const struct allocate_producer_ids_request *body = request->body;
 	struct control *control = control_of(request);
-	struct allocate_producer_ids_response *response = request_alloc(request, 1, sizeof(*response));
+	struct allocate_producer_ids_response *response =
+		request_alloc(request, 1, sizeof(*response));
 	struct proposal *proposal;
 
 	request->work = response;
@@ -210,8 +218,10 @@ void api_envelope(struct request *request)
 	struct control *control = control_of(request);
 	struct envelope_response response = {.response_data = {NULL, -1}};
 	bool as_peer = body->request_principal.size == (int32_t)sizeof(principal_peer) - 1 &&
-		       memcmp(body->request_principal.data, principal_peer, sizeof(principal_peer) - 1) == 0;
-	struct view view = {as_peer ? VIEW_PEER : VIEW_PLAIN, -1, as_peer ? request->view.peer : -1};
+		       memcmp(body->request_principal.data, principal_peer,
+			      sizeof(principal_peer) - 1) == 0;
+	struct view view = {as_peer ? VIEW_PEER : VIEW_PLAIN, -1,
+			    as_peer ? request->view.peer : -1};
 	struct request *inner;
 
 	if (!control || !control->active) {
@@ -219,15 +229,16 @@ void api_envelope(struct request *request)
 		request_reply(request, &response);
 		return;
 	}
-	if (request_parse(&control->worker, &view, body->request_data.data, (size_t)body->request_data.size,
-			  &inner) < 0) {
+	if (request_parse(&control->worker, &view, body->request_data.data,
+			  (size_t)body->request_data.size, &inner) < 0) {
 		response.error_code = KAFKA_INVALID_REQUEST;
 		request_reply(request, &response);
 		return;
 	}
 	inner->owner = request;
 	inner->answered = inner_answered;
-	if ((!as_peer && inner->api->place != API_CONTROLLER) || inner->api->handle == api_envelope) {
+	if ((!as_peer && inner->api->place != API_CONTROLLER) ||
+	    inner->api->handle == api_envelope) {
 		request_free(inner);
 		response.error_code = KAFKA_INVALID_REQUEST;
 		request_reply(request, &response);

@@ -29,8 +29,8 @@ void api_describe_slots(struct request *request)
 	struct describe_slots_response response;
 
 	wire_init(wire_describe_slots.response, &response);
-	response.slots.items =
-		request_alloc(request, (size_t)image->slot_count + 1, sizeof(*response.slots.items));
+	response.slots.items = request_alloc(request, (size_t)image->slot_count + 1,
+					     sizeof(*response.slots.items));
 	response.slots.count = image->slot_count;
 	for (int32_t i = 0; i < image->slot_count; i++)
 		describe_one(request, image->slots[i], &response.slots.items[i]);

@@ -5,9 +5,11 @@
  *        +--enough bytes, an error, deadline--> reply
  *
  * Each part is read and watched on the shard that owns its partition (hop.h); what a consumer gets
- * leaves by sendfile. Invariant: `pending` counts the hops of this work that are under way; the phase
- * changes, and memory goes, only when it is 0. */
+ * leaves by sendfile. Invariant: `pending` counts the hops of this work that are under way; the
+ * phase changes, and memory goes, only when it is 0. */
 #include "broker/errors.h"
+
+#include "base/container_of.h"
 #include "broker/hop.h"
 #include "broker/limits.h"
 #include "broker/quorum_channel.h"
@@ -18,8 +20,8 @@
 enum { FETCH_COLD_TRIES = 8 };
 
 struct fetch_part {
-	struct hop hop;      /* reading and watching */
-	struct hop recall;   /* ends a watch */
+	struct hop hop;    /* reading and watching */
+	struct hop recall; /* ends a watch */
 	struct fetch_work *work;
 	const struct fetch_request_partition *asked;
 	const struct image_partition *partition; /* of home's image */
@@ -44,7 +46,7 @@ struct fetch_work {
 	struct fetch_response response;
 	struct fetch_part *parts;
 	int32_t part_count, pending;
-	int32_t follower;    /* -1: a consumer */
+	int32_t follower; /* -1: a consumer */
 	int64_t broker_epoch;
 	struct env_timer timer; /* the deadline */
 	enum fetch_phase phase;
@@ -62,7 +64,7 @@ static void part_read(struct fetch_part *part);
 
 static void part_ahead_done(struct env_read_ahead *ahead, int result)
 {
-	struct fetch_part *part = (struct fetch_part *)((char *)ahead - offsetof(struct fetch_part, ahead));
+	struct fetch_part *part = container_of(ahead, struct fetch_part, ahead);
 
 	env_file_unref(part->hop.owner->worker.env, ahead->file);
 	if (result < 0) {
@@ -101,19 +103,23 @@ static void part_read(struct fetch_part *part)
 {
 	struct env *env = part->hop.owner->worker.env;
 	struct hosted *hosted = shard_find(part->hop.owner, part->topic_id, part->asked->partition);
-	enum replica_error error = hosted ? part_read_as(part, hosted->replica) : REPLICA_NOT_LEADER;
+	enum replica_error error =
+		hosted ? part_read_as(part, hosted->replica) : REPLICA_NOT_LEADER;
 	const struct plog_slice *slice = &part->fetched.read.slice;
 
 	if (error == REPLICA_COLD && part->cold_tries++ < FETCH_COLD_TRIES) {
 		part->ahead = (struct env_read_ahead){
-			.file = slice->file, .position = slice->position, .size = (size_t)slice->size_bytes,
+			.file = slice->file,
+			.position = slice->position,
+			.size = (size_t)slice->size_bytes,
 			.done = part_ahead_done,
 		};
 		env_read_ahead(env, &part->ahead);
 		return;
 	}
 	if (error == REPLICA_COLD) {
-		/* Memory is so short that pages leave as fast as they come: the client asks again. */
+		/* Memory is so short that pages leave as fast as they come: the client asks again.
+		 */
 		env_file_unref(env, slice->file);
 		part->fetched.read.slice = (struct plog_slice){0};
 		error = REPLICA_OK;
@@ -135,7 +141,7 @@ static void part_run_read(struct hop *hop)
 
 static void part_woken(struct replica_watch *watch)
 {
-	struct fetch_part *part = (struct fetch_part *)((char *)watch - offsetof(struct fetch_part, watch));
+	struct fetch_part *part = container_of(watch, struct fetch_part, watch);
 
 	part->is_watching = false;
 	hop_return(&part->hop);
@@ -163,14 +169,15 @@ static void part_run_watch(struct hop *hop)
 		hop_return(hop);
 		return;
 	}
-	part->watch = (struct replica_watch){.ready = part_woken, .is_follower = part->work->follower >= 0};
+	part->watch = (struct replica_watch){.ready = part_woken,
+					     .is_follower = part->work->follower >= 0};
 	part->is_watching = true;
 	replica_watch(hosted->replica, &part->watch);
 }
 
 static void part_run_recall(struct hop *hop)
 {
-	struct fetch_part *part = (struct fetch_part *)((char *)hop - offsetof(struct fetch_part, recall));
+	struct fetch_part *part = container_of(hop, struct fetch_part, recall);
 
 	if (part->is_watching) {
 		part->is_watching = false;
@@ -193,7 +200,7 @@ static void part_back(struct hop *hop)
 
 static void recall_back(struct hop *hop)
 {
-	struct fetch_part *part = (struct fetch_part *)((char *)hop - offsetof(struct fetch_part, recall));
+	struct fetch_part *part = container_of(hop, struct fetch_part, recall);
 
 	part->work->pending--;
 	fetch_step(part->work);
@@ -201,7 +208,7 @@ static void recall_back(struct hop *hop)
 
 static void fetch_deadline(struct env_timer *timer)
 {
-	struct fetch_work *work = (struct fetch_work *)((char *)timer - offsetof(struct fetch_work, timer));
+	struct fetch_work *work = container_of(timer, struct fetch_work, timer);
 
 	work->is_over = true;
 	work->is_woken = true;
@@ -218,7 +225,8 @@ static void fetch_hurry(struct request *request)
 }
 
 /* Starts a phase: every part that has a place to go to goes there. */
-static void fetch_begin(struct fetch_work *work, enum fetch_phase phase, void (*run)(struct hop *hop))
+static void fetch_begin(struct fetch_work *work, enum fetch_phase phase,
+			void (*run)(struct hop *hop))
 {
 	work->phase = phase;
 	work->is_woken = work->is_hurried || work->is_over;
@@ -252,10 +260,12 @@ static void fill_answer(struct fetch_work *work, struct fetch_part *part, int64_
 
 	answer->error_code = (int16_t)part->error;
 	answer->records = (struct wire_records){.data = (const uint8_t *)""}; /* never null */
-	if (part->error == KAFKA_NOT_LEADER_OR_FOLLOWER || part->error == KAFKA_FENCED_LEADER_EPOCH) {
+	if (part->error == KAFKA_NOT_LEADER_OR_FOLLOWER ||
+	    part->error == KAFKA_FENCED_LEADER_EPOCH) {
 		answer->current_leader.leader_id =
 			part->partition ? view_leader_id(work->request, part->partition) : -1;
-		answer->current_leader.leader_epoch = part->partition ? part->partition->leader_epoch : -1;
+		answer->current_leader.leader_epoch =
+			part->partition ? part->partition->leader_epoch : -1;
 	}
 	if (part->error != KAFKA_NONE)
 		return;
@@ -342,7 +352,8 @@ static int32_t count_partitions(const struct fetch_request *body)
 }
 
 static void plan_part(struct fetch_work *work, const struct fetch_request_topic *topic,
-		      const struct fetch_request_partition *asked, struct fetch_response_partition *answer)
+		      const struct fetch_request_partition *asked,
+		      struct fetch_response_partition *answer)
 {
 	struct fetch_part *part = &work->parts[work->part_count++];
 	struct worker *worker = work->request->worker;
@@ -384,17 +395,20 @@ static void plan(struct fetch_work *work)
 	struct fetch_response_topic *topics =
 		request_alloc(request, (size_t)body->topics.count + 1, sizeof(*topics));
 
-	work->parts = request_alloc(request, (size_t)count_partitions(body) + 1, sizeof(*work->parts));
+	work->parts =
+		request_alloc(request, (size_t)count_partitions(body) + 1, sizeof(*work->parts));
 	for (int32_t i = 0; i < body->topics.count; i++) {
 		const struct fetch_request_topic *topic = &body->topics.items[i];
 
 		topics[i].topic = topic->topic;
 		topics[i].topic_id = topic->topic_id;
-		topics[i].partitions.items = request_alloc(request, (size_t)topic->partitions.count + 1,
-							   sizeof(*topics[i].partitions.items));
+		topics[i].partitions.items =
+			request_alloc(request, (size_t)topic->partitions.count + 1,
+				      sizeof(*topics[i].partitions.items));
 		topics[i].partitions.count = topic->partitions.count;
 		for (int32_t p = 0; p < topic->partitions.count; p++)
-			plan_part(work, topic, &topic->partitions.items[p], &topics[i].partitions.items[p]);
+			plan_part(work, topic, &topic->partitions.items[p],
+				  &topics[i].partitions.items[p]);
 	}
 	work->response.responses.items = topics;
 	work->response.responses.count = body->topics.count;
@@ -429,7 +443,8 @@ void api_fetch(struct request *request)
 	if (quorum_channel_takes_fetch(request))
 		return;
 	work = request_alloc(request, 1, sizeof(*work));
-	*work = (struct fetch_work){.request = request, .body = body, .timer = {.fire = fetch_deadline}};
+	*work = (struct fetch_work){
+		.request = request, .body = body, .timer = {.fire = fetch_deadline}};
 	wire_init(wire_fetch.response, &work->response);
 	refusal = identify(work);
 	if (refusal != KAFKA_NONE) {
@@ -443,7 +458,8 @@ void api_fetch(struct request *request)
 	if (work->follower >= 0)
 		session_hurry_older(request);
 	if (body->max_wait_ms > 0)
-		env_timer_after(request->worker->env, &work->timer, (uint64_t)body->max_wait_ms * 1000);
+		env_timer_after(request->worker->env, &work->timer,
+				(uint64_t)body->max_wait_ms * 1000);
 	work->is_stepping = true;
 	fetch_begin(work, READING, part_run_read);
 	work->is_stepping = false;

@@ -41,7 +41,8 @@ static void block_done(struct controller_call *call, int rc)
 	ids->asked = false;
 	ids->waiting = NULL;
 	arena_init(&arena, 4096);
-	if (rc == 0 && controller_call_decode(call, &wire_allocate_producer_ids, 0, &arena, &response) == 0 &&
+	if (rc == 0 &&
+	    controller_call_decode(call, &wire_allocate_producer_ids, 0, &arena, &response) == 0 &&
 	    response.error_code == KAFKA_NONE) {
 		ids->next = response.producer_id_start;
 		ids->end = response.producer_id_start + response.producer_id_len;
@@ -49,7 +50,7 @@ static void block_done(struct controller_call *call, int rc)
 	arena_done(&arena);
 	controller_call_done(call);
 	mem_free(question);
-	DL_FOREACH_SAFE (waiting, one, next) {
+	DL_FOREACH_SAFE(waiting, one, next) {
 		if (ids->next < ids->end)
 			reply(one->request, KAFKA_NONE, ids->next++);
 		else
@@ -60,7 +61,8 @@ static void block_done(struct controller_call *call, int rc)
 static void ask_block(struct shard *shard)
 {
 	const struct broker *broker = shard->worker.broker;
-	const struct image_broker *self = image_find_broker(shard->worker.image, broker->identity.node_id);
+	const struct image_broker *self =
+		image_find_broker(shard->worker.image, broker->identity.node_id);
 	struct allocate_producer_ids_request request = {
 		.broker_id = broker->identity.node_id,
 		.broker_epoch = self ? self->epoch : -1,

@@ -1,5 +1,7 @@
 /* ListOffsets: the first offset, the end, or the first batch at or after a timestamp. */
 #include "broker/errors.h"
+
+#include "base/container_of.h"
 #include "broker/hop.h"
 #include "broker/request.h"
 
@@ -29,7 +31,8 @@ static void part_finish(struct offset_part *part, enum kafka_error error)
 	hop_return(&part->hop);
 }
 
-static void part_found(struct offset_part *part, struct replica *replica, int64_t offset, int64_t timestamp)
+static void part_found(struct offset_part *part, struct replica *replica, int64_t offset,
+		       int64_t timestamp)
 {
 	part->answer->offset = offset;
 	part->answer->timestamp = timestamp;
@@ -41,8 +44,7 @@ static void part_search(struct offset_part *part);
 
 static void part_ahead_done(struct env_read_ahead *ahead, int result)
 {
-	struct offset_part *part =
-		(struct offset_part *)((char *)ahead - offsetof(struct offset_part, ahead));
+	struct offset_part *part = container_of(ahead, struct offset_part, ahead);
 
 	env_file_unref(part->hop.owner->worker.env, ahead->file);
 	if (result < 0)
@@ -55,11 +57,13 @@ static void part_ahead_done(struct env_read_ahead *ahead, int result)
 static void part_search(struct offset_part *part)
 {
 	struct env *env = part->hop.owner->worker.env;
-	struct hosted *hosted = shard_find(part->hop.owner, part->topic_id, part->asked->partition_index);
+	struct hosted *hosted =
+		shard_find(part->hop.owner, part->topic_id, part->asked->partition_index);
 	int64_t bound, offset = -1, timestamp = -1;
 	struct plog_slice cold;
 	enum replica_error error =
-		hosted ? replica_list_end(hosted->replica, part->asked->current_leader_epoch, &bound)
+		hosted ? replica_list_end(hosted->replica, part->asked->current_leader_epoch,
+					  &bound)
 		       : REPLICA_NOT_LEADER;
 	int rc;
 
@@ -67,11 +71,13 @@ static void part_search(struct offset_part *part)
 		part_finish(part, kafka_error_of_replica(error));
 		return;
 	}
-	rc = plog_find_timestamp(replica_log(hosted->replica), part->asked->timestamp, bound, &offset,
-				 &timestamp, &cold);
+	rc = plog_find_timestamp(replica_log(hosted->replica), part->asked->timestamp, bound,
+				 &offset, &timestamp, &cold);
 	if (rc == -EAGAIN && part->cold_tries++ < COLD_TRIES) {
 		part->ahead = (struct env_read_ahead){
-			.file = cold.file, .position = cold.position, .size = (size_t)cold.size_bytes,
+			.file = cold.file,
+			.position = cold.position,
+			.size = (size_t)cold.size_bytes,
 			.done = part_ahead_done,
 		};
 		env_read_ahead(env, &part->ahead);
@@ -88,7 +94,8 @@ static void part_search(struct offset_part *part)
 static void part_run(struct hop *hop)
 {
 	struct offset_part *part = (struct offset_part *)hop;
-	struct hosted *hosted = shard_find(hop->owner, part->topic_id, part->asked->partition_index);
+	struct hosted *hosted =
+		shard_find(hop->owner, part->topic_id, part->asked->partition_index);
 	enum replica_error error;
 	int64_t end;
 
@@ -104,7 +111,8 @@ static void part_run(struct hop *hop)
 	if (error != REPLICA_OK)
 		part_finish(part, kafka_error_of_replica(error));
 	else if (part->asked->timestamp == EARLIEST)
-		part_found(part, hosted->replica, plog_start_offset(replica_log(hosted->replica)), -1);
+		part_found(part, hosted->replica, plog_start_offset(replica_log(hosted->replica)),
+			   -1);
 	else if (part->asked->timestamp == LATEST)
 		part_found(part, hosted->replica, end, -1);
 	else
@@ -131,7 +139,10 @@ static void start_part(struct offset_work *work, struct wire_string topic,
 	struct offset_part *part;
 
 	*answer = (struct list_offsets_response_partition){
-		.partition_index = asked->partition_index, .timestamp = -1, .offset = -1, .leader_epoch = -1,
+		.partition_index = asked->partition_index,
+		.timestamp = -1,
+		.offset = -1,
+		.leader_epoch = -1,
 	};
 	if (!located.partition) {
 		answer->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
@@ -140,7 +151,10 @@ static void start_part(struct offset_work *work, struct wire_string topic,
 	part = request_alloc(work->request, 1, sizeof(*part));
 	*part = (struct offset_part){
 		.hop = {.owner = located.owner, .home = worker, .run = part_run, .back = part_back},
-		.work = work, .asked = asked, .topic_id = located.topic->id, .answer = answer,
+		.work = work,
+		.asked = asked,
+		.topic_id = located.topic->id,
+		.answer = answer,
 	};
 	work->pending++;
 	hop_go(&part->hop);
@@ -163,8 +177,9 @@ void api_list_offsets(struct request *request)
 
 		topics[i].name = topic->name;
 		topics[i].partitions.count = topic->partitions.count;
-		topics[i].partitions.items = request_alloc(request, (size_t)topic->partitions.count + 1,
-							   sizeof(*topics[i].partitions.items));
+		topics[i].partitions.items =
+			request_alloc(request, (size_t)topic->partitions.count + 1,
+				      sizeof(*topics[i].partitions.items));
 		for (int32_t p = 0; p < topic->partitions.count; p++)
 			start_part(work, topic->name, &topic->partitions.items[p],
 				   &topics[i].partitions.items[p]);

@@ -1,9 +1,10 @@
-/* Metadata: the cluster in this listener's view (S6, S7). Topics that are missing come into being on
- * first use; the answer waits until they are there. */
+/* Metadata: the cluster in this listener's view (S6, S7). Topics that are missing come into being
+ * on first use; the answer waits until they are there. */
 #include "broker/controller_call.h"
 #include "broker/limits.h"
 #include "broker/view.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 
 struct metadata_work {
@@ -34,7 +35,8 @@ static void fill_partition(const struct request *request, const struct image_par
 static void fill_offline(struct request *request, const struct image_partition *partition,
 			 struct metadata_response_partition *answer)
 {
-	int32_t *offline = request_alloc(request, (size_t)partition->replica_count + 1, sizeof(*offline));
+	int32_t *offline =
+		request_alloc(request, (size_t)partition->replica_count + 1, sizeof(*offline));
 
 	for (int32_t i = 0; i < partition->replica_count; i++)
 		if (!image_broker_is_live(request->worker->image, partition->replicas[i]))
@@ -79,7 +81,8 @@ static void fill_asked(struct request *request, const struct metadata_request_to
 		return;
 	}
 	*answer = (struct metadata_response_topic){
-		.error_code = asked->name.data ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_UNKNOWN_TOPIC_ID,
+		.error_code = asked->name.data ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION
+					       : KAFKA_UNKNOWN_TOPIC_ID,
 		.name = asked->name,
 		.topic_id = asked->topic_id,
 		.topic_authorized_operations = INT32_MIN,
@@ -91,7 +94,8 @@ static bool asks_for_all(const struct request *request)
 {
 	const struct metadata_request *body = request->body;
 
-	return body->topics.count < 0 || (request->header.api_version == 0 && body->topics.count == 0);
+	return body->topics.count < 0 ||
+	       (request->header.api_version == 0 && body->topics.count == 0);
 }
 
 static void fill_topics(struct request *request, struct metadata_response *response)
@@ -101,7 +105,8 @@ static void fill_topics(struct request *request, struct metadata_response *respo
 	bool all = asks_for_all(request);
 	int32_t count = all ? image->topic_count : body->topics.count;
 
-	response->topics.items = request_alloc(request, (size_t)count + 1, sizeof(*response->topics.items));
+	response->topics.items =
+		request_alloc(request, (size_t)count + 1, sizeof(*response->topics.items));
 	response->topics.count = count;
 	for (int32_t i = 0; i < count; i++) {
 		if (all)
@@ -116,7 +121,8 @@ static void fill_nodes(struct request *request, struct metadata_response *respon
 	struct view_node *nodes;
 	int32_t count = view_nodes(request, &nodes);
 
-	response->brokers.items = request_alloc(request, (size_t)count + 1, sizeof(*response->brokers.items));
+	response->brokers.items =
+		request_alloc(request, (size_t)count + 1, sizeof(*response->brokers.items));
 	response->brokers.count = count;
 	for (int32_t i = 0; i < count; i++)
 		response->brokers.items[i] = (struct metadata_response_broker){
@@ -148,7 +154,8 @@ static int32_t count_missing(const struct request *request)
 	int32_t count = 0;
 
 	for (int32_t i = 0; i < body->topics.count; i++)
-		count += body->topics.items[i].name.data && !find_asked(request, &body->topics.items[i]);
+		count += body->topics.items[i].name.data &&
+			 !find_asked(request, &body->topics.items[i]);
 	return count;
 }
 
@@ -164,8 +171,7 @@ static void work_end(struct metadata_work *work)
 /* The image that has them may come after the controller's answer. */
 static bool created_look(struct image_waiter *waiter, bool deadline)
 {
-	struct metadata_work *work =
-		(struct metadata_work *)((char *)waiter - offsetof(struct metadata_work, waiter));
+	struct metadata_work *work = container_of(waiter, struct metadata_work, waiter);
 
 	if (!deadline && count_missing(work->request) > 0)
 		return false;

@@ -1,8 +1,10 @@
-/* MoveSlot (ours, for bwctl): moves a slot and elects its partitions' leaders, in one batch (S1). */
+/* MoveSlot (ours, for bwctl): moves a slot and elects its partitions' leaders, in one batch (S1).
+ */
 #include "broker/active_controller.h"
 #include "broker/request.h"
 
-static void move_reply(struct request *request, int16_t error, const char *sentence, int64_t slot_epoch)
+static void move_reply(struct request *request, int16_t error, const char *sentence,
+		       int64_t slot_epoch)
 {
 	request_reply(request, &(struct move_slot_response){
 				       .error_code = error,
@@ -15,7 +17,8 @@ static void move_committed(struct proposal *proposal, enum kafka_error error)
 {
 	struct request *request = proposal->context;
 	const struct move_slot_request *body = request->body;
-	const struct image_slot *slot = image_find_slot(proposal->control->worker.image, body->slot);
+	const struct image_slot *slot =
+		image_find_slot(proposal->control->worker.image, body->slot);
 
 	move_reply(request, (int16_t)error, NULL, error == KAFKA_NONE && slot ? slot->epoch : -1);
 }
@@ -39,8 +42,8 @@ void api_move_slot(struct request *request)
 	}
 	proposal = proposal_new(control->active, move_committed, request);
 	error = controller_move_slot(active_controller_image(control->active),
-				     active_controller_options(control->active), body->slot, body->to,
-				     &proposal->change, &sentence);
+				     active_controller_options(control->active), body->slot,
+				     body->to, &proposal->change, &sentence);
 	if (error == KAFKA_NONE) {
 		proposal_send(control->active, proposal);
 		return;

@@ -51,7 +51,9 @@ static void start_part(struct epoch_work *work, struct wire_string topic,
 	struct epoch_part *part;
 
 	*answer = (struct offset_for_leader_epoch_response_partition){
-		.partition = asked->partition, .leader_epoch = -1, .end_offset = -1,
+		.partition = asked->partition,
+		.leader_epoch = -1,
+		.end_offset = -1,
 	};
 	if (!located.partition) {
 		answer->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
@@ -60,7 +62,10 @@ static void start_part(struct epoch_work *work, struct wire_string topic,
 	part = request_alloc(work->request, 1, sizeof(*part));
 	*part = (struct epoch_part){
 		.hop = {.owner = located.owner, .home = worker, .run = part_run, .back = part_back},
-		.work = work, .asked = asked, .topic_id = located.topic->id, .answer = answer,
+		.work = work,
+		.asked = asked,
+		.topic_id = located.topic->id,
+		.answer = answer,
 	};
 	work->pending++;
 	hop_go(&part->hop);
@@ -83,8 +88,9 @@ void api_offset_for_leader_epoch(struct request *request)
 
 		topics[i].topic = topic->topic;
 		topics[i].partitions.count = topic->partitions.count;
-		topics[i].partitions.items = request_alloc(request, (size_t)topic->partitions.count + 1,
-							   sizeof(*topics[i].partitions.items));
+		topics[i].partitions.items =
+			request_alloc(request, (size_t)topic->partitions.count + 1,
+				      sizeof(*topics[i].partitions.items));
 		for (int32_t p = 0; p < topic->partitions.count; p++)
 			start_part(work, topic->topic, &topic->partitions.items[p],
 				   &topics[i].partitions.items[p]);

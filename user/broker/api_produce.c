@@ -4,6 +4,8 @@
  * The frame is borrowed: a batch is appended straight from where it was received. Only when a batch
  * has to go to another shard is the frame kept. */
 #include "broker/errors.h"
+
+#include "base/container_of.h"
 #include "broker/hop.h"
 #include "broker/request.h"
 #include "broker/view.h"
@@ -16,7 +18,7 @@ struct produce_part {
 	const struct image_partition *partition; /* of home's image */
 	struct uuid topic_id;
 	struct wire_records records;
-	struct replica *replica;       /* while waiting, on the owner */
+	struct replica *replica; /* while waiting, on the owner */
 	struct replica_waiter waiter;
 	struct env_timer timer;
 	enum kafka_error error;
@@ -44,8 +46,7 @@ static void part_finish(struct produce_part *part, enum kafka_error error)
 
 static void part_safe(struct replica_waiter *waiter, enum replica_error error)
 {
-	struct produce_part *part =
-		(struct produce_part *)((char *)waiter - offsetof(struct produce_part, waiter));
+	struct produce_part *part = container_of(waiter, struct produce_part, waiter);
 
 	env_timer_stop(part->hop.owner->worker.env, &part->timer);
 	part_finish(part, kafka_error_of_replica(error));
@@ -53,8 +54,7 @@ static void part_safe(struct replica_waiter *waiter, enum replica_error error)
 
 static void part_timed_out(struct env_timer *timer)
 {
-	struct produce_part *part =
-		(struct produce_part *)((char *)timer - offsetof(struct produce_part, timer));
+	struct produce_part *part = container_of(timer, struct produce_part, timer);
 
 	replica_cancel(part->replica, &part->waiter);
 	part_finish(part, KAFKA_REQUEST_TIMED_OUT);
@@ -112,8 +112,8 @@ static void part_run(struct hop *hop)
 		return;
 	}
 	/* The batch lies in a frame that is ours: offset and epoch are set in place. */
-	error = replica_append(hosted->replica, (uint8_t *)(uintptr_t)batch.bytes, &batch, acks == -1,
-			       &appended);
+	error = replica_append(hosted->replica, (uint8_t *)(uintptr_t)batch.bytes, &batch,
+			       acks == -1, &appended);
 	if (error != REPLICA_OK) {
 		part_finish(part, kafka_error_of_replica(error));
 		return;
@@ -206,7 +206,8 @@ static void plan(struct produce_work *work)
 	struct produce_response_topic *topics =
 		request_alloc(request, (size_t)body->topic_data.count + 1, sizeof(*topics));
 
-	work->parts = request_alloc(request, (size_t)count_partitions(body) + 1, sizeof(*work->parts));
+	work->parts =
+		request_alloc(request, (size_t)count_partitions(body) + 1, sizeof(*work->parts));
 	for (int32_t i = 0; i < body->topic_data.count; i++) {
 		const struct produce_request_topic *topic = &body->topic_data.items[i];
 
@@ -227,7 +228,8 @@ static void plan(struct produce_work *work)
 static bool leaves_home(const struct produce_work *work)
 {
 	for (int32_t i = 0; i < work->part_count; i++)
-		if (work->parts[i].hop.owner && &work->parts[i].hop.owner->worker != work->request->worker)
+		if (work->parts[i].hop.owner &&
+		    &work->parts[i].hop.owner->worker != work->request->worker)
 			return true;
 	return false;
 }
@@ -242,8 +244,8 @@ static void keep_frame(struct produce_work *work, bool with_records)
 		struct wire_string *name = &work->response.responses.items[i].name;
 
 		if (name->size > 0)
-			name->data = memcpy(request_alloc(request, 1, (size_t)name->size), name->data,
-					    (size_t)name->size);
+			name->data = memcpy(request_alloc(request, 1, (size_t)name->size),
+					    name->data, (size_t)name->size);
 	}
 	for (int32_t i = 0; with_records && i < work->part_count; i++) {
 		struct wire_records *records = &work->parts[i].records;

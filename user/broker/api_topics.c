@@ -1,5 +1,5 @@
-/* CreateTopics and DeleteTopics, on the controller. Each topic is one atomic change; the answer leaves
- * when all of them are committed. */
+/* CreateTopics and DeleteTopics, on the controller. Each topic is one atomic change; the answer
+ * leaves when all of them are committed. */
 #include "broker/active_controller.h"
 #include "broker/request.h"
 
@@ -28,7 +28,8 @@ static void topic_committed(struct proposal *proposal, enum kafka_error error)
 	work_done_one(topic->work);
 }
 
-static struct proposal *begin(struct active_controller *active, struct topics_work *work, int16_t *error_code)
+static struct proposal *begin(struct active_controller *active, struct topics_work *work,
+			      int16_t *error_code)
 {
 	struct topic_proposal *topic = request_alloc(work->request, 1, sizeof(*topic));
 
@@ -39,7 +40,8 @@ static struct proposal *begin(struct active_controller *active, struct topics_wo
 /* ---- CreateTopics ---- */
 
 /* The assignment by hand as one array, NULL when there is none; -1 when it is not regular. */
-static int32_t flatten_assignment(struct request *request, const struct create_topics_request_topic *asked,
+static int32_t flatten_assignment(struct request *request,
+				  const struct create_topics_request_topic *asked,
 				  const int32_t **ret_assignment)
 {
 	int32_t partitions = asked->assignments.count, factor;
@@ -49,7 +51,8 @@ static int32_t flatten_assignment(struct request *request, const struct create_t
 	if (partitions <= 0)
 		return 0;
 	factor = asked->assignments.items[0].broker_ids.count;
-	flat = request_alloc(request, (size_t)partitions * (size_t)(factor > 0 ? factor : 1) + 1, sizeof(*flat));
+	flat = request_alloc(request, (size_t)partitions * (size_t)(factor > 0 ? factor : 1) + 1,
+			     sizeof(*flat));
 	for (int32_t i = 0; i < partitions; i++) {
 		const struct create_topics_request_assignment *a = &asked->assignments.items[i];
 
@@ -72,7 +75,8 @@ static char *text_of(struct request *request, struct wire_string string)
 	return text;
 }
 
-static struct image_setting *settings_of(struct request *request, const struct create_topics_request_topic *asked)
+static struct image_setting *settings_of(struct request *request,
+					 const struct create_topics_request_topic *asked)
 {
 	struct image_setting *settings =
 		request_alloc(request, (size_t)asked->configs.count + 1, sizeof(*settings));
@@ -84,7 +88,8 @@ static struct image_setting *settings_of(struct request *request, const struct c
 	return settings;
 }
 
-static void fill_created(const struct active_controller *active, struct create_topics_response_topic *answer)
+static void fill_created(const struct active_controller *active,
+			 struct create_topics_response_topic *answer)
 {
 	const struct image_topic *topic =
 		image_find_topic_by_id(active_controller_image(active), answer->topic_id);
@@ -101,9 +106,11 @@ static void create_one(struct active_controller *active, struct topics_work *wor
 {
 	const struct create_topics_request *body = work->request->body;
 	struct controller_topic topic = {
-		.name = asked->name, .partitions = asked->num_partitions,
+		.name = asked->name,
+		.partitions = asked->num_partitions,
 		.replication_factor = asked->replication_factor,
-		.settings = settings_of(work->request, asked), .setting_count = asked->configs.count,
+		.settings = settings_of(work->request, asked),
+		.setting_count = asked->configs.count,
 	};
 	struct proposal *proposal;
 	const char *sentence = NULL;
@@ -143,8 +150,8 @@ static struct create_topics_response *new_create_response(struct request *reques
 	struct create_topics_response *response = request_alloc(request, 1, sizeof(*response));
 
 	response->topics.count = body->topics.count;
-	response->topics.items =
-		request_alloc(request, (size_t)body->topics.count + 1, sizeof(*response->topics.items));
+	response->topics.items = request_alloc(request, (size_t)body->topics.count + 1,
+					       sizeof(*response->topics.items));
 	return response;
 }
 
@@ -177,7 +184,8 @@ void api_create_topics(struct request *request)
 	response = new_create_response(request);
 	*work = (struct topics_work){request, response, 1};
 	for (int32_t i = 0; i < body->topics.count; i++)
-		create_one(control->active, work, &body->topics.items[i], &response->topics.items[i]);
+		create_one(control->active, work, &body->topics.items[i],
+			   &response->topics.items[i]);
 	work_done_one(work);
 }
 
@@ -194,8 +202,8 @@ static struct delete_topics_response *new_delete_response(struct request *reques
 	response->responses.items =
 		request_alloc(request, (size_t)count + 1, sizeof(*response->responses.items));
 	for (int32_t i = 0; i < count; i++) {
-		response->responses.items[i].name = by_list ? body->topics.items[i].name
-							    : body->topic_names.items[i];
+		response->responses.items[i].name =
+			by_list ? body->topics.items[i].name : body->topic_names.items[i];
 		if (by_list)
 			response->responses.items[i].topic_id = body->topics.items[i].topic_id;
 	}
@@ -207,14 +215,15 @@ static void delete_one(struct active_controller *active, struct topics_work *wor
 {
 	const struct image *image = active_controller_image(active);
 	const struct image_topic *topic =
-		answer->name.data ? image_find_topic(image, answer->name.data, (size_t)answer->name.size)
-				  : image_find_topic_by_id(image, answer->topic_id);
+		answer->name.data
+			? image_find_topic(image, answer->name.data, (size_t)answer->name.size)
+			: image_find_topic_by_id(image, answer->topic_id);
 	struct proposal *proposal;
 	enum kafka_error error;
 
 	if (!topic) {
-		answer->error_code =
-			answer->name.data ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_UNKNOWN_TOPIC_ID;
+		answer->error_code = answer->name.data ? KAFKA_UNKNOWN_TOPIC_OR_PARTITION
+						       : KAFKA_UNKNOWN_TOPIC_ID;
 		return;
 	}
 	answer->topic_id = topic->id;

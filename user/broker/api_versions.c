@@ -1,5 +1,6 @@
 /* ApiVersions: which APIs and versions this listener serves. An unknown version of it is answered
- * in the layout of version 0 with error 35 and the range, so that clients can step down (KIP-511). */
+ * in the layout of version 0 with error 35 and the range, so that clients can step down (KIP-511).
+ */
 #include "broker/request.h"
 
 void api_versions(struct request *request)

@@ -40,7 +40,8 @@ int broker_open(const struct broker_options *options, struct env **envs, unsigne
 	broker->envs = mem_alloc(env_count * sizeof(*broker->envs));
 	for (unsigned i = 0; i < env_count; i++)
 		broker->envs[i] = envs[i];
-	rc = data_folder_open(control_env, options->settings, options->addresses, &broker->identity);
+	rc = data_folder_open(control_env, options->settings, options->addresses,
+			      &broker->identity);
 	if (rc == 0)
 		rc = recovery_run(control_env, options->settings, &log_options, &broker->recovery);
 	if (rc == 0)

@@ -11,9 +11,10 @@ struct control;
 
 /* What a broker is, from its data folder: meta.properties (data_folder.h). */
 struct identity {
-	char cluster_id[UUID_TEXT_BYTES + 41]; /* ours are 22 characters; others are taken as given */
+	char cluster_id[UUID_TEXT_BYTES +
+			41]; /* ours are 22 characters; others are taken as given */
 	struct uuid directory_id;
-	struct uuid incarnation;     /* of this start */
+	struct uuid incarnation; /* of this start */
 	int32_t node_id;
 	struct voter_address voters[QUORUM_MOST_VOTERS];
 	int32_t voter_count;
@@ -29,12 +30,13 @@ struct broker {
 	const struct broker_addresses *addresses;
 	struct identity identity;
 	struct recovery *recovery;
-	struct env **envs;     /* shards first, control last */
+	struct env **envs; /* shards first, control last */
 	unsigned shard_count;
 	struct shard **shards; /* each touched by its own loop only, but for its address */
 	struct control *control;
 	const struct fastpath_link *link; /* to bwsteer, or NULL */
-	/* The process is to end: called on the control loop; exit_status 0 after a clean shutdown. */
+	/* The process is to end: called on the control loop; exit_status 0 after a clean shutdown.
+	 */
 	void (*ended)(void *context, int exit_status);
 	void *context;
 };

@@ -5,9 +5,11 @@
  * from each -> fastpath. Invariant: applied <= published <= committed, by offset. */
 #include "broker/control_int.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/active_controller.h"
 #include "broker/data_folder.h"
+#include "broker/forward.h"
 #include "broker/internal_listener.h"
 #include "broker/limits.h"
 #include "broker/quorum_channel.h"
@@ -83,8 +85,7 @@ void control_publish(struct control *control)
 
 static void publish_posted(struct env *here, struct env_message *message)
 {
-	struct control *control =
-		(struct control *)((char *)message - offsetof(struct control, publish_message));
+	struct control *control = container_of(message, struct control, publish_message);
 
 	(void)here;
 	control->publish_posted = false;
@@ -145,8 +146,8 @@ static void storage_arrive(struct env *here, struct env_message *message)
 	mem_free(m);
 }
 
-void control_storage_failed(struct broker *broker, struct env *from, const char *topic, int32_t partition,
-			    int result)
+void control_storage_failed(struct broker *broker, struct env *from, const char *topic,
+			    int32_t partition, int result)
 {
 	struct storage_message *m = mem_alloc(sizeof(*m));
 
@@ -166,8 +167,9 @@ static void quorum_applies(void *context, const struct batch *batch)
 	struct image *image;
 
 	if (image_apply(control->worker.image, batch, &image) < 0) {
-		control_fail(control, "the metadata log holds a record that this version does not know; "
-				      "start the newer version");
+		control_fail(control,
+			     "the metadata log holds a record that this version does not know; "
+			     "start the newer version");
 		return;
 	}
 	nodes_apply(control, image);
@@ -204,8 +206,8 @@ static void quorum_leadership(void *context, bool leads, int32_t epoch)
 	struct control *control = context;
 	struct leadership_message *m = mem_alloc(sizeof(*m));
 
-	env_log(control->worker.env, LOG_INFO, leads ? "controller in epoch %d" : "controller no more, epoch %d",
-		epoch);
+	env_log(control->worker.env, LOG_INFO,
+		leads ? "controller in epoch %d" : "controller no more, epoch %d", epoch);
 	*m = (struct leadership_message){{.run = leadership_arrive}, control, leads, epoch};
 	env_post(control->worker.env, control->worker.env->shard, &m->message);
 }
@@ -246,10 +248,9 @@ static void control_session_ended(struct worker *worker, const struct session *s
 /* S11: the quorum's followers judge their leader as the controller judges brokers. */
 static void control_tick(struct env_timer *timer)
 {
-	struct control *control = (struct control *)((char *)timer - offsetof(struct control, tick));
+	struct control *control = container_of(timer, struct control, tick);
 	struct env *env = control->worker.env;
-	uint64_t silence_us =
-		(uint64_t)control->worker.broker->settings->silence_ms * MICROSECONDS;
+	uint64_t silence_us = (uint64_t)control->worker.broker->settings->silence_ms * MICROSECONDS;
 	struct quorum_description quorum;
 	struct node *leader;
 
@@ -283,7 +284,8 @@ static int open_quorum(struct control *control)
 		.directory_id = identity->directory_id,
 		.folder = folder,
 		.voter_count = identity->voter_count,
-		.election_timeout_us = (uint64_t)broker->settings->election_timeout_ms * MICROSECONDS,
+		.election_timeout_us =
+			(uint64_t)broker->settings->election_timeout_ms * MICROSECONDS,
 		.fetch_wait_us = 50 * MICROSECONDS,
 	};
 	int rc;
@@ -293,8 +295,8 @@ static int open_quorum(struct control *control)
 	rc = quorum_open(control->worker.env, &options, &callbacks, broker->recovery->was_clean,
 			 &control->quorum);
 	if (rc < 0)
-		env_log(control->worker.env, LOG_ERROR, "%s: the metadata log cannot be opened: %s", folder,
-			strerror(-rc));
+		env_log(control->worker.env, LOG_ERROR, "%s: the metadata log cannot be opened: %s",
+			folder, strerror(-rc));
 	mem_free(folder);
 	return rc;
 }
@@ -307,7 +309,8 @@ int control_open(struct broker *broker, struct env *env, struct control **ret_co
 	worker_init(&control->worker, env, broker);
 	control->worker.session_ended = control_session_ended;
 	control->leader_id = -1;
-	control->applied_offsets = mem_alloc(broker->shard_count * sizeof(*control->applied_offsets));
+	control->applied_offsets =
+		mem_alloc(broker->shard_count * sizeof(*control->applied_offsets));
 	broker->control = control;
 	control->quorum_channel = quorum_channel_new(control);
 	nodes_open(control);
@@ -336,6 +339,7 @@ void control_free(struct control *control)
 	control->active = NULL;
 	registration_free(control->registration);
 	internal_listener_close(control->listener);
+	forward_arrivals_done(&control->worker);
 	nodes_done(control);
 	quorum_close(control->quorum);
 	control->worker.session_ended = NULL;

@@ -18,7 +18,7 @@ struct registration;
 /* Another broker, as the control thread sees it. */
 struct node {
 	int32_t id;
-	struct net_address address;      /* of its internal listener */
+	struct net_address address; /* of its internal listener */
 	struct control *control;
 	struct peer *lanes[LANE_EVIDENCE]; /* made when first needed */
 	struct evidence *evidence;
@@ -26,19 +26,19 @@ struct node {
 };
 
 struct control {
-	struct worker worker;            /* its image: all that is committed */
+	struct worker worker; /* its image: all that is committed */
 	struct quorum *quorum;
 	struct internal_listener *listener;
-	struct node *nodes;              /* uthash */
+	struct node *nodes; /* uthash */
 	struct registration *registration;
 	struct active_controller *active; /* while this broker is the controller */
 	struct fastpath *fastpath;
-	_Atomic int32_t leader_id;       /* other loops read it */
+	_Atomic int32_t leader_id; /* other loops read it */
 	int32_t leader_epoch;
-	bool publish_posted;             /* shards have not been told of the newest image */
+	bool publish_posted; /* shards have not been told of the newest image */
 	struct env_message publish_message;
 	int64_t published_offset;
-	int64_t *applied_offsets;        /* by shard */
+	int64_t *applied_offsets; /* by shard */
 	struct quorum_channel *quorum_channel;
 	struct env_timer tick;
 	bool is_stopping;

@@ -1,6 +1,7 @@
 /* Owns the way of a request to the controller and of the answer back. */
 #include "broker/controller_call.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/control_int.h"
 #include "broker/limits.h"
@@ -35,8 +36,7 @@ static void call_try(struct control *control, struct controller_call *call);
 
 static void call_retry(struct env_timer *timer)
 {
-	struct controller_call *call =
-		(struct controller_call *)((char *)timer - offsetof(struct controller_call, timer));
+	struct controller_call *call = container_of(timer, struct controller_call, timer);
 
 	call_try(call->from->broker->control, call);
 }
@@ -71,7 +71,8 @@ static void call_here(struct control *control, struct controller_call *call)
 			    call->as_peer ? control->worker.broker->identity.node_id : -1};
 	struct request *request;
 
-	if (request_parse(&control->worker, &view, call->frame.data, call->frame.size, &request) < 0) {
+	if (request_parse(&control->worker, &view, call->frame.data, call->frame.size, &request) <
+	    0) {
 		call_return(control, call, -EBADMSG);
 		return;
 	}
@@ -80,10 +81,10 @@ static void call_here(struct control *control, struct controller_call *call)
 	request->api->handle(request);
 }
 
-static void call_envelope_done(struct peer_call *peer_call, int rc, const uint8_t *frame, size_t size)
+static void call_envelope_done(struct peer_call *peer_call, int rc, const uint8_t *frame,
+			       size_t size)
 {
-	struct controller_call *call =
-		(struct controller_call *)((char *)peer_call - offsetof(struct controller_call, peer_call));
+	struct controller_call *call = container_of(peer_call, struct controller_call, peer_call);
 	struct control *control = call->from->broker->control;
 	struct reader in = reader_of(frame, size);
 	struct envelope_response response;
@@ -106,7 +107,8 @@ static void call_envelope_done(struct peer_call *peer_call, int rc, const uint8_
 		return;
 	}
 	call->response.size = 0;
-	buffer_put(&call->response, response.response_data.data, (size_t)response.response_data.size);
+	buffer_put(&call->response, response.response_data.data,
+		   (size_t)response.response_data.size);
 	call_return(control, call, 0);
 }
 
@@ -148,8 +150,8 @@ static void call_arrive(struct env *here, struct env_message *message)
 
 /* ---- from any loop ---- */
 
-void controller_call_encode(struct controller_call *call, const struct wire_api *api, int16_t version,
-			    const void *request)
+void controller_call_encode(struct controller_call *call, const struct wire_api *api,
+			    int16_t version, const void *request)
 {
 	struct wire_output out = {0};
 
@@ -171,8 +173,8 @@ void controller_call_done(struct controller_call *call)
 	buffer_done(&call->response);
 }
 
-int controller_call_decode(const struct controller_call *call, const struct wire_api *api, int16_t version,
-			   struct arena *arena, void *ret_response)
+int controller_call_decode(const struct controller_call *call, const struct wire_api *api,
+			   int16_t version, struct arena *arena, void *ret_response)
 {
 	struct reader in = reader_of(call->response.data, call->response.size);
 	int32_t correlation_id;
@@ -187,7 +189,8 @@ struct forwarded {
 	struct request *request;
 };
 
-/* The answer that the controller gave leaves as it is: the header's correlation id is the client's. */
+/* The answer that the controller gave leaves as it is: the header's correlation id is the client's.
+ */
 static void forwarded_finish(struct forwarded *f)
 {
 	struct request *request = f->request;
@@ -210,7 +213,8 @@ static void forwarded_done(struct controller_call *call, int rc)
 	}
 	controller_call_done(call);
 	mem_free(f);
-	request->api->refuse(request, rc == -ENOTCONN ? KAFKA_NOT_CONTROLLER : KAFKA_REQUEST_TIMED_OUT);
+	request->api->refuse(request,
+			     rc == -ENOTCONN ? KAFKA_NOT_CONTROLLER : KAFKA_REQUEST_TIMED_OUT);
 }
 
 void controller_forward(struct request *request)

@@ -13,10 +13,10 @@
 struct controller_call {
 	struct env_message message;
 	struct worker *from;
-	enum peer_lane lane;      /* LANE_CONTROL, or LANE_HEARTBEAT for what never waits */
-	bool as_peer;             /* a request of this broker itself, not of a client */
-	uint64_t deadline_us;     /* asked again until then while no controller is known; 0: once */
-	struct buffer frame;      /* the request: header and body; the caller's, kept until done */
+	enum peer_lane lane;  /* LANE_CONTROL, or LANE_HEARTBEAT for what never waits */
+	bool as_peer;         /* a request of this broker itself, not of a client */
+	uint64_t deadline_us; /* asked again until then while no controller is known; 0: once */
+	struct buffer frame;  /* the request: header and body; the caller's, kept until done */
 	/* rc 0: response is the answer's header and body; else -ENOTCONN: nobody to ask, or
 	 * -ECONNRESET: asked, and the answer was lost. */
 	void (*done)(struct controller_call *call, int rc);
@@ -28,15 +28,15 @@ struct controller_call {
 };
 
 /* Encodes the request into call->frame. */
-void controller_call_encode(struct controller_call *call, const struct wire_api *api, int16_t version,
-			    const void *request);
+void controller_call_encode(struct controller_call *call, const struct wire_api *api,
+			    int16_t version, const void *request);
 void controller_call(struct controller_call *call);
 /* Frees its buffers; after done. */
 void controller_call_done(struct controller_call *call);
 
 /* Decodes call->response into the API's response struct. Returns 0, -EBADMSG or -ENOMEM. */
-int controller_call_decode(const struct controller_call *call, const struct wire_api *api, int16_t version,
-			   struct arena *arena, void *ret_response);
+int controller_call_decode(const struct controller_call *call, const struct wire_api *api,
+			   int16_t version, struct arena *arena, void *ret_response);
 
 /* A client's request whose API says API_CONTROLLER. */
 void controller_forward(struct request *request);

@@ -37,16 +37,26 @@ struct meta_file {
 };
 
 static const struct setting meta_settings[] = {
-	{.name = "version", .type = SETTING_INT, .offset = offsetof(struct meta_file, version),
-	 .default_value = "0", .most = INT64_MAX},
-	{.name = "cluster.id", .type = SETTING_TEXT, .offset = offsetof(struct meta_file, cluster_id)},
-	{.name = "node.id", .type = SETTING_INT, .offset = offsetof(struct meta_file, node_id),
-	 .default_value = "0", .most = IMAGE_SLOT_ID_BASE - 1},
-	{.name = "directory.id", .type = SETTING_TEXT, .offset = offsetof(struct meta_file, directory_id)},
+	{.name = "version",
+	 .type = SETTING_INT,
+	 .offset = offsetof(struct meta_file, version),
+	 .default_value = "0",
+	 .most = INT64_MAX},
+	{.name = "cluster.id",
+	 .type = SETTING_TEXT,
+	 .offset = offsetof(struct meta_file, cluster_id)},
+	{.name = "node.id",
+	 .type = SETTING_INT,
+	 .offset = offsetof(struct meta_file, node_id),
+	 .default_value = "0",
+	 .most = IMAGE_SLOT_ID_BASE - 1},
+	{.name = "directory.id",
+	 .type = SETTING_TEXT,
+	 .offset = offsetof(struct meta_file, directory_id)},
 	{.name = "voters", .type = SETTING_TEXT, .offset = offsetof(struct meta_file, voters)},
 };
-static const struct settings_table meta_table = {meta_settings, sizeof(meta_settings) / sizeof(*meta_settings),
-						 NULL, NULL};
+static const struct settings_table meta_table = {
+	meta_settings, sizeof(meta_settings) / sizeof(*meta_settings), NULL, NULL};
 
 static int take_meta(struct env *env, const struct meta_file *meta, struct identity *identity)
 {
@@ -54,15 +64,17 @@ static int take_meta(struct env *env, const struct meta_file *meta, struct ident
 	int rc;
 
 	if (meta->version != DATA_FOLDER_FORMAT) {
-		env_log(env, LOG_ERROR, "meta.properties: format version %lld, this program knows %d: it is "
-			"left untouched; start the version that wrote it", (long long)meta->version,
-			DATA_FOLDER_FORMAT);
+		env_log(env, LOG_ERROR,
+			"meta.properties: format version %lld, this program knows %d: it is "
+			"left untouched; start the version that wrote it",
+			(long long)meta->version, DATA_FOLDER_FORMAT);
 		return -EINVAL;
 	}
 	if (!meta->cluster_id || strlen(meta->cluster_id) >= sizeof(identity->cluster_id) ||
 	    !meta->directory_id || uuid_parse(meta->directory_id, &identity->directory_id) < 0 ||
 	    !meta->voters) {
-		env_log(env, LOG_ERROR, "meta.properties: cluster.id, directory.id or voters is missing or "
+		env_log(env, LOG_ERROR,
+			"meta.properties: cluster.id, directory.id or voters is missing or "
 			"malformed; restore the file from a copy");
 		return -EINVAL;
 	}
@@ -78,9 +90,11 @@ static int take_meta(struct env *env, const struct meta_file *meta, struct ident
 }
 
 /* Returns 0, -ENOENT, or -errno after an error line. */
-static int read_meta(struct env *env, const struct broker_settings *settings, struct identity *identity)
+static int read_meta(struct env *env, const struct broker_settings *settings,
+		     struct identity *identity)
 {
-	char *path = mem_format("%s/%s", settings->log_dirs, meta_name), error[SETTINGS_ERROR_BYTES];
+	char *path = mem_format("%s/%s", settings->log_dirs, meta_name),
+	     error[SETTINGS_ERROR_BYTES];
 	struct buffer text = {0};
 	struct meta_file meta;
 	int rc = small_file_read(env, path, META_MOST_BYTES, &text);
@@ -123,9 +137,10 @@ static int write_meta(struct env *env, const struct broker_settings *settings,
 		      const struct format_options *options, struct uuid directory_id)
 {
 	char id[UUID_TEXT_BYTES], *voters = format_voters(options);
-	char *text = mem_format("version=%d\ncluster.id=%s\nnode.id=%lld\ndirectory.id=%s\nvoters=%s\n",
-				DATA_FOLDER_FORMAT, options->cluster_id, (long long)settings->node_id,
-				uuid_format(directory_id, id), voters);
+	char *text =
+		mem_format("version=%d\ncluster.id=%s\nnode.id=%lld\ndirectory.id=%s\nvoters=%s\n",
+			   DATA_FOLDER_FORMAT, options->cluster_id, (long long)settings->node_id,
+			   uuid_format(directory_id, id), voters);
 	int rc = small_file_write(env, settings->log_dirs, meta_name, text, strlen(text));
 
 	mem_free(text);
@@ -136,12 +151,15 @@ static int write_meta(struct env *env, const struct broker_settings *settings,
 /* ---- formatting ---- */
 
 static int format_log(struct env *env, const struct broker_settings *settings,
-		      const struct broker_addresses *addresses, const struct format_options *options)
+		      const struct broker_addresses *addresses,
+		      const struct format_options *options)
 {
 	int32_t brokers[QUORUM_MOST_VOTERS];
 	struct controller_seed seed = {
-		.slot_count = (int32_t)settings->slot_count, .addresses = addresses->slots,
-		.addresses_per_slot = addresses->per_slot, .brokers = brokers,
+		.slot_count = (int32_t)settings->slot_count,
+		.addresses = addresses->slots,
+		.addresses_per_slot = addresses->per_slot,
+		.brokers = brokers,
 		.broker_count = options->voter_count,
 	};
 	char *folder = data_folder_metadata(settings);
@@ -193,14 +211,16 @@ static int lock_folder(struct env *env, const struct broker_settings *settings)
 
 /* In a folder that is locked. */
 static int format_folder(struct env *env, const struct broker_settings *settings,
-			 const struct broker_addresses *addresses, const struct format_options *options)
+			 const struct broker_addresses *addresses,
+			 const struct format_options *options)
 {
 	const struct voter_address *self = find_voter(options, settings->node_id);
 	struct identity there = {0};
 	int rc = read_meta(env, settings, &there);
 
 	if (rc == 0) {
-		env_log(env, LOG_ERROR, "%s is formatted already, for cluster %s; use an empty directory",
+		env_log(env, LOG_ERROR,
+			"%s is formatted already, for cluster %s; use an empty directory",
 			settings->log_dirs, there.cluster_id);
 		return -EEXIST;
 	}
@@ -212,12 +232,14 @@ static int format_folder(struct env *env, const struct broker_settings *settings
 		rc = write_meta(env, settings, options,
 				self ? self->voter.directory_id : random_uuid(env));
 	if (rc < 0)
-		env_log(env, LOG_ERROR, "%s: formatting failed: %s", settings->log_dirs, strerror(-rc));
+		env_log(env, LOG_ERROR, "%s: formatting failed: %s", settings->log_dirs,
+			strerror(-rc));
 	return rc;
 }
 
 int data_folder_format(struct env *env, const struct broker_settings *settings,
-		       const struct broker_addresses *addresses, const struct format_options *options)
+		       const struct broker_addresses *addresses,
+		       const struct format_options *options)
 {
 	int rc = lock_folder(env, settings);
 
@@ -230,7 +252,8 @@ static int format_alone(struct env *env, const struct broker_settings *settings,
 {
 	struct voter_address self = {.voter = {.id = (int32_t)settings->node_id}};
 	char cluster_id[UUID_TEXT_BYTES];
-	struct format_options options = {.cluster_id = cluster_id, .voters = &self, .voter_count = 1};
+	struct format_options options = {
+		.cluster_id = cluster_id, .voters = &self, .voter_count = 1};
 
 	self.voter.directory_id = random_uuid(env);
 	self.endpoint.address = addresses->listeners[IMAGE_PLAIN].address;
@@ -240,13 +263,15 @@ static int format_alone(struct env *env, const struct broker_settings *settings,
 
 /* ---- opening ---- */
 
-static int read_secret(struct env *env, const struct broker_settings *settings, struct identity *identity)
+static int read_secret(struct env *env, const struct broker_settings *settings,
+		       struct identity *identity)
 {
 	struct buffer secret = {0};
 	int rc;
 
 	if (!settings->cluster_secret_file) {
-		env_log(env, LOG_ERROR, "cluster.secret.file is needed with an INTERNAL listener: make one with "
+		env_log(env, LOG_ERROR,
+			"cluster.secret.file is needed with an INTERNAL listener: make one with "
 			"head -c 32 /dev/urandom > FILE; chmod 600 FILE, the same on every broker");
 		return -EINVAL;
 	}
@@ -268,8 +293,10 @@ static int check_identity(struct env *env, const struct broker_settings *setting
 			  const struct identity *identity)
 {
 	if (identity->node_id != settings->node_id) {
-		env_log(env, LOG_ERROR, "%s belongs to node.id=%d, the settings say %lld; give each broker its "
-			"own directory", settings->log_dirs, identity->node_id, (long long)settings->node_id);
+		env_log(env, LOG_ERROR,
+			"%s belongs to node.id=%d, the settings say %lld; give each broker its "
+			"own directory",
+			settings->log_dirs, identity->node_id, (long long)settings->node_id);
 		return -EINVAL;
 	}
 	return 0;
@@ -284,12 +311,14 @@ int data_folder_open(struct env *env, const struct broker_settings *settings,
 	if (rc < 0)
 		return rc;
 	rc = read_meta(env, settings, &identity);
-	if (rc == -ENOENT && addresses->voter_count == 0 && !addresses->listeners[IMAGE_INTERNAL].host) {
+	if (rc == -ENOENT && addresses->voter_count == 0 &&
+	    !addresses->listeners[IMAGE_INTERNAL].host) {
 		rc = format_alone(env, settings, addresses);
 		if (rc == 0)
 			rc = read_meta(env, settings, &identity);
 	} else if (rc == -ENOENT) {
-		env_log(env, LOG_ERROR, "%s is not formatted; run bellwether --format --cluster-id ID "
+		env_log(env, LOG_ERROR,
+			"%s is not formatted; run bellwether --format --cluster-id ID "
 			"--initial-controllers NODE@HOST:PORT:DIRECTORY-ID,... --config FILE",
 			settings->log_dirs);
 	}

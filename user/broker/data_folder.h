@@ -11,8 +11,8 @@
 enum { DATA_FOLDER_FORMAT = 1 };
 
 /* Locks the folder and reads whose it is into identity. Without meta.properties: formats it when no
- * voters are configured (a cluster of one), else refuses with the command to run. WAITS. Returns 0 or
- * -errno after an error line. */
+ * voters are configured (a cluster of one), else refuses with the command to run. WAITS. Returns 0
+ * or -errno after an error line. */
 int data_folder_open(struct env *env, const struct broker_settings *settings,
 		     const struct broker_addresses *addresses, struct identity *ret_identity);
 
@@ -21,10 +21,11 @@ struct format_options {
 	const struct voter_address *voters; /* with directory ids */
 	int32_t voter_count;
 };
-/* --format: meta.properties and the first metadata records, the same on every node. Refuses a folder
- * that is formatted already. WAITS. Returns 0 or -errno after an error line. */
+/* --format: meta.properties and the first metadata records, the same on every node. Refuses a
+ * folder that is formatted already. WAITS. Returns 0 or -errno after an error line. */
 int data_folder_format(struct env *env, const struct broker_settings *settings,
-		       const struct broker_addresses *addresses, const struct format_options *options);
+		       const struct broker_addresses *addresses,
+		       const struct format_options *options);
 
 /* "<data>/__cluster_metadata-0" and "<data>/<topic>-<n>"; the caller frees them. */
 char *data_folder_metadata(const struct broker_settings *settings);

@@ -6,6 +6,7 @@
  *                     +---+ again after 20 ms, or 50 ms for a SYN, at most most_us */
 #include "broker/evidence.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/peer.h"
 
@@ -31,7 +32,7 @@ struct evidence {
 
 static void evidence_over_posted(struct env *here, struct env_message *message)
 {
-	struct evidence *e = (struct evidence *)((char *)message - offsetof(struct evidence, over));
+	struct evidence *e = container_of(message, struct evidence, over);
 
 	(void)here;
 	e->is_over_posted = false;
@@ -98,7 +99,7 @@ static void evidence_broken(void *context, int rc, const struct uuid *incarnatio
 
 static void evidence_dial(struct env_timer *timer)
 {
-	struct evidence *e = (struct evidence *)((char *)timer - offsetof(struct evidence, again));
+	struct evidence *e = container_of(timer, struct evidence, again);
 
 	peer_connect(e->peer);
 }
@@ -125,7 +126,8 @@ void evidence_free(struct evidence *evidence)
 		mem_free(evidence);
 }
 
-void evidence_seek(struct evidence *evidence, const struct net_address *address, const struct uuid *incarnation)
+void evidence_seek(struct evidence *evidence, const struct net_address *address,
+		   const struct uuid *incarnation)
 {
 	struct evidence *e = evidence;
 

@@ -25,5 +25,6 @@ struct evidence *evidence_new(const struct evidence_options *options, int32_t no
 void evidence_free(struct evidence *evidence); /* not from within verdict; NULL is fine */
 
 /* Begins to dial, unless it does so already. incarnation NULL: any that answers is alive. */
-void evidence_seek(struct evidence *evidence, const struct net_address *address, const struct uuid *incarnation);
+void evidence_seek(struct evidence *evidence, const struct net_address *address,
+		   const struct uuid *incarnation);
 bool evidence_is_seeking(const struct evidence *evidence);

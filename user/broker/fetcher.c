@@ -2,10 +2,11 @@
  *
  * At most two Fetches are outstanding: one that the leader has parked, and a newer one that
  * supersedes it, sent when there is news (records appended, a durable offset moved, another set of
- * partitions). Invariant: `news` is set while the newest Fetch does not say what is true now; then one
- * more is sent as soon as fewer than two are outstanding. */
+ * partitions). Invariant: `news` is set while the newest Fetch does not say what is true now; then
+ * one more is sent as soon as fewer than two are outstanding. */
 #include "broker/fetcher.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/handshake.h"
 #include "broker/limits.h"
@@ -63,8 +64,9 @@ static void fetcher_end(struct fetcher *f)
 
 /* ---- asking ---- */
 
-static void add_partition(struct fetch_request_topic *topic, const struct replica_position *position,
-			  int32_t partition, int32_t max_bytes)
+static void add_partition(struct fetch_request_topic *topic,
+			  const struct replica_position *position, int32_t partition,
+			  int32_t max_bytes)
 {
 	topic->partitions.items[topic->partitions.count++] = (struct fetch_request_partition){
 		.partition = partition,
@@ -78,14 +80,16 @@ static void add_partition(struct fetch_request_topic *topic, const struct replic
 }
 
 /* Fills the request with every partition that follows this leader now. */
-static void fill_request(struct fetcher *f, struct fetch_question *question, struct fetch_request *request,
-			 struct fetch_request_topic *topics, struct fetch_request_partition *partitions)
+static void fill_request(struct fetcher *f, struct fetch_question *question,
+			 struct fetch_request *request, struct fetch_request_topic *topics,
+			 struct fetch_request_partition *partitions)
 {
 	int32_t max_bytes = (int32_t)f->shard->worker.broker->settings->replica_fetch_max_bytes;
 	struct fetch_request_topic *topic = NULL;
 
 	for (size_t i = 0; i < f->count; i++) {
-		struct hosted *hosted = shard_find(f->shard, f->followed[i].topic_id, f->followed[i].partition);
+		struct hosted *hosted =
+			shard_find(f->shard, f->followed[i].topic_id, f->followed[i].partition);
 		struct replica_position position;
 
 		if (!hosted || !replica_fetch_position(hosted->replica, &position) ||
@@ -139,13 +143,14 @@ static void fetcher_send(struct fetcher *f)
 
 static void fetcher_send_posted(struct env *here, struct env_message *message)
 {
-	struct fetcher *f = (struct fetcher *)((char *)message - offsetof(struct fetcher, send_message));
+	struct fetcher *f = container_of(message, struct fetcher, send_message);
 
 	(void)here;
 	f->send_is_posted = false;
 	if (f->is_over)
 		fetcher_free(f);
-	else if (f->news && f->outstanding < FETCHER_MOST_OUTSTANDING && !env_timer_is_running(&f->again))
+	else if (f->news && f->outstanding < FETCHER_MOST_OUTSTANDING &&
+		 !env_timer_is_running(&f->again))
 		fetcher_send(f);
 }
 
@@ -162,13 +167,14 @@ static void fetcher_send_later(struct fetcher *f)
 
 static void fetcher_again(struct env_timer *timer)
 {
-	fetcher_send_later((struct fetcher *)((char *)timer - offsetof(struct fetcher, again)));
+	fetcher_send_later(container_of(timer, struct fetcher, again));
 }
 
 /* ---- the answer ---- */
 
 /* One partition of it. Returns false when it was refused. */
-static bool take_partition(struct fetcher *f, const struct hosted_key *key, const struct replica_position *asked,
+static bool take_partition(struct fetcher *f, const struct hosted_key *key,
+			   const struct replica_position *asked,
 			   const struct fetch_response_partition *answer)
 {
 	struct hosted *hosted = shard_find(f->shard, key->topic_id, key->partition);
@@ -203,13 +209,15 @@ static bool take_response(struct fetch_question *question, const struct fetch_re
 	for (int32_t t = 0; t < response->responses.count; t++) {
 		const struct fetch_response_topic *topic = &response->responses.items[t];
 
-		for (int32_t p = 0; p < topic->partitions.count && next < question->count; p++, next++) {
+		for (int32_t p = 0; p < topic->partitions.count && next < question->count;
+		     p++, next++) {
 			const struct hosted_key *key = &question->asked[next].key;
 
 			if (!uuid_equal(topic->topic_id, key->topic_id) ||
 			    topic->partitions.items[p].partition_index != key->partition)
 				return false;
-			is_good &= take_partition(question->fetcher, key, &question->asked[next].position,
+			is_good &= take_partition(question->fetcher, key,
+						  &question->asked[next].position,
 						  &topic->partitions.items[p]);
 		}
 	}
@@ -229,7 +237,8 @@ static void fetch_answered(struct peer_call *call, int rc, const uint8_t *frame,
 	f->outstanding--;
 	arena_init(&arena, REQUEST_ARENA_BYTES * 16);
 	if (rc == 0 && !f->is_over &&
-	    wire_decode_response(&wire_fetch, FETCH_VERSION, &in, &arena, &correlation_id, &response) == 0)
+	    wire_decode_response(&wire_fetch, FETCH_VERSION, &in, &arena, &correlation_id,
+				 &response) == 0)
 		is_good = take_response(question, &response);
 	arena_done(&arena);
 	mem_free(question);
@@ -252,7 +261,7 @@ static struct fetcher *fetcher_get(struct shard *shard, const struct image *imag
 
 	if (!endpoint || !endpoint->host)
 		return NULL;
-	DL_FOREACH (shard->fetchers, f)
+	DL_FOREACH(shard->fetchers, f)
 		if (f->leader == leader && net_address_equal(&f->address, &endpoint->address))
 			return f;
 	f = mem_alloc(sizeof(*f));
@@ -267,7 +276,8 @@ static struct fetcher *fetcher_get(struct shard *shard, const struct image *imag
 		.address = endpoint->address,
 		.purpose = HANDSHAKE_PEER,
 		.lane = LANE_FETCH + (int32_t)shard->number,
-		.silence_us = (uint64_t)(settings->session_timeout_ms + settings->replica_fetch_wait_max_ms) *
+		.silence_us = (uint64_t)(settings->session_timeout_ms +
+					 settings->replica_fetch_wait_max_ms) *
 			      MICROSECONDS,
 	});
 	DL_APPEND(shard->fetchers, f);
@@ -294,11 +304,11 @@ void fetchers_apply(struct shard *shard, const struct image *image)
 	struct hosted *hosted, *next_hosted;
 	struct fetcher *f, *next;
 
-	DL_FOREACH (shard->fetchers, f) {
+	DL_FOREACH(shard->fetchers, f) {
 		f->count = 0;
 		f->is_wanted = false;
 	}
-	HASH_ITER (hh, shard->hosted, hosted, next_hosted) {
+	HASH_ITER(hh, shard->hosted, hosted, next_hosted) {
 		struct replica_position position;
 
 		if (!replica_fetch_position(hosted->replica, &position) || position.leader < 0)
@@ -309,7 +319,7 @@ void fetchers_apply(struct shard *shard, const struct image *image)
 		f->is_wanted = true;
 		fetcher_add(f, &hosted->key);
 	}
-	DL_FOREACH_SAFE (shard->fetchers, f, next) {
+	DL_FOREACH_SAFE(shard->fetchers, f, next) {
 		if (!f->is_wanted) {
 			fetcher_end(f);
 			continue;
@@ -332,7 +342,7 @@ void fetcher_durable_moved(struct shard *shard, const struct replica *replica)
 
 	if (replica_role(replica) != REPLICA_FOLLOWER)
 		return;
-	DL_FOREACH (shard->fetchers, f)
+	DL_FOREACH(shard->fetchers, f)
 		if (f->leader == leader)
 			fetcher_send_later(f);
 }

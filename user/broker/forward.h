@@ -7,12 +7,12 @@
 struct shard;
 
 struct forward_counts {
-	uint64_t forwarded;  /* connections whose preface was answered */
-	uint64_t local;      /* held ones that became our own when the slot came here */
-	uint64_t reset;      /* held too long, moved away, forwarding off */
-	uint64_t bytes_up;   /* from clients to holders */
+	uint64_t forwarded; /* connections whose preface was answered */
+	uint64_t local;     /* held ones that became our own when the slot came here */
+	uint64_t reset;     /* held too long, moved away, forwarding off */
+	uint64_t bytes_up;  /* from clients to holders */
 	uint64_t bytes_down;
-	uint64_t arrived;    /* forwarded to us and served here */
+	uint64_t arrived; /* forwarded to us and served here */
 	uint64_t arrived_reset;
 };
 
@@ -26,8 +26,8 @@ void forwards_done(struct shard *shard);
 
 /* ---- on the control loop ---- */
 
-/* A connection to the internal listener whose handshake said `forward`; attached to this loop. Reads
- * its preface (`early` is what came with the handshake) and hands it to the slot's shard. */
+/* A connection to the internal listener whose handshake said `forward`; attached to this loop.
+ * Reads its preface (`early` is what came with the handshake) and hands it to the slot's shard. */
 void forward_arrived(struct worker *control, struct env_socket *socket, const uint8_t *early,
 		     size_t early_size);
 

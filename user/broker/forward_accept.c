@@ -10,6 +10,7 @@
  * 2. Before the preface at most HANDSHAKE_MOST_BYTES are read; after it nothing is, by us. */
 #include "broker/forward.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/limits.h"
 #include "broker/session.h"
@@ -21,8 +22,8 @@
 struct arrival {
 	struct image_waiter waiter; /* first */
 	struct env_message message;
-	struct worker *worker;      /* whose loop it is on */
-	struct shard *shard;        /* where it goes; NULL before the preface */
+	struct worker *worker; /* whose loop it is on */
+	struct shard *shard;   /* where it goes; NULL before the preface */
 	struct env_socket *socket;
 	struct buffer in;
 	int32_t slot;
@@ -111,7 +112,7 @@ static void arrival_quiet(struct env_socket *socket, unsigned events, void *cont
 
 static void arrival_land(struct env *here, struct env_message *message)
 {
-	struct arrival *a = (struct arrival *)((char *)message - offsetof(struct arrival, message));
+	struct arrival *a = container_of(message, struct arrival, message);
 	uint64_t hold_us = (uint64_t)a->shard->worker.broker->settings->hold_ms * 1000;
 
 	a->worker = &a->shard->worker;
@@ -197,7 +198,8 @@ static void arrival_ready(struct env_socket *socket, unsigned events, void *cont
 {
 	struct arrival *a = context;
 	size_t room = HANDSHAKE_MOST_BYTES - a->in.size;
-	ssize_t count = env_socket_receive(a->worker->env, socket, buffer_reserve(&a->in, room), room);
+	ssize_t count =
+		env_socket_receive(a->worker->env, socket, buffer_reserve(&a->in, room), room);
 
 	(void)events;
 	if (count == -EAGAIN)
@@ -211,14 +213,16 @@ static void arrival_ready(struct env_socket *socket, unsigned events, void *cont
 	arrival_advance(a);
 }
 
-void forward_arrived(struct worker *control, struct env_socket *socket, const uint8_t *early, size_t early_size)
+void forward_arrived(struct worker *control, struct env_socket *socket, const uint8_t *early,
+		     size_t early_size)
 {
 	struct arrival *a = mem_alloc(sizeof(*a));
 
 	a->worker = control;
 	a->socket = socket;
 	a->waiter.look = preface_late;
-	worker_await_image(control, &a->waiter, env_now_us(control->env) + HANDSHAKE_MOST_MS * 1000);
+	worker_await_image(control, &a->waiter,
+			   env_now_us(control->env) + HANDSHAKE_MOST_MS * 1000);
 	env_socket_detach(control->env, socket);
 	env_socket_attach(control->env, socket, arrival_ready, a);
 	env_socket_watch(control->env, socket, ENV_READABLE);
@@ -231,7 +235,7 @@ void forward_arrivals_done(struct worker *worker)
 {
 	struct image_waiter *waiter, *next;
 
-	DL_FOREACH_SAFE (worker->image_waiters, waiter, next)
+	DL_FOREACH_SAFE(worker->image_waiters, waiter, next)
 		if (waiter->look == preface_late || waiter->look == arrival_decide) {
 			struct arrival *a = (struct arrival *)waiter;
 

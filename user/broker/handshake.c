@@ -22,12 +22,13 @@ static void make_proof(const struct handshake *h, const struct identity *identit
 	buffer_put(&message, h->server_incarnation.bytes, sizeof(h->server_incarnation.bytes));
 	buffer_put_i8(&message, h->purpose);
 	buffer_put_i32(&message, h->lane);
-	hmac_sha256(identity->secret, sizeof(identity->secret), message.data, message.size, ret_proof);
+	hmac_sha256(identity->secret, sizeof(identity->secret), message.data, message.size,
+		    ret_proof);
 	buffer_done(&message);
 }
 
-static bool proof_holds(const struct handshake *h, const struct identity *identity, const char *side,
-			struct wire_bytes proof)
+static bool proof_holds(const struct handshake *h, const struct identity *identity,
+			const char *side, struct wire_bytes proof)
 {
 	uint8_t expected[HMAC_BYTES];
 
@@ -36,19 +37,20 @@ static bool proof_holds(const struct handshake *h, const struct identity *identi
 }
 
 /* Decodes a handshake request of the one version there is. */
-static int decode_request(const struct wire_api *api, const uint8_t *frame, size_t size, struct arena *arena,
-			  void *ret_request)
+static int decode_request(const struct wire_api *api, const uint8_t *frame, size_t size,
+			  struct arena *arena, void *ret_request)
 {
 	struct reader in = reader_of(frame, size);
 	struct wire_request_header header;
 
-	if (wire_peek_request(&in, &header) < 0 || header.api_key != api->key || header.api_version != 0 ||
-	    wire_decode_request_header(api, &in, &header) < 0)
+	if (wire_peek_request(&in, &header) < 0 || header.api_key != api->key ||
+	    header.api_version != 0 || wire_decode_request_header(api, &in, &header) < 0)
 		return -EBADMSG;
 	return wire_decode(api->request, 0, true, &in, arena, ret_request) < 0 ? -EBADMSG : 0;
 }
 
-static int decode_response(const struct wire_api *api, const uint8_t *frame, size_t size, void *ret_response)
+static int decode_response(const struct wire_api *api, const uint8_t *frame, size_t size,
+			   void *ret_response)
 {
 	struct reader in = reader_of(frame, size);
 	int32_t correlation_id;
@@ -61,8 +63,8 @@ static int decode_response(const struct wire_api *api, const uint8_t *frame, siz
 	return rc < 0 ? -EBADMSG : 0;
 }
 
-void handshake_hello(struct handshake *h, struct env *env, const struct identity *identity, int8_t purpose,
-		     int32_t lane, struct wire_output *out)
+void handshake_hello(struct handshake *h, struct env *env, const struct identity *identity,
+		     int8_t purpose, int32_t lane, struct wire_output *out)
 {
 	struct handshake_hello_request hello;
 
@@ -85,8 +87,9 @@ void handshake_hello(struct handshake *h, struct env *env, const struct identity
 	wire_encode_request(&wire_handshake_hello, 0, 0, NULL, &hello, out);
 }
 
-int handshake_take_hello(struct handshake *h, const struct identity *identity, int32_t expected_node,
-			 const uint8_t *frame, size_t size, struct wire_output *out)
+int handshake_take_hello(struct handshake *h, const struct identity *identity,
+			 int32_t expected_node, const uint8_t *frame, size_t size,
+			 struct wire_output *out)
 {
 	struct handshake_hello_response response;
 	struct handshake_proof_request request;
@@ -154,8 +157,8 @@ int handshake_answer_hello(struct handshake *h, struct env *env, const struct id
 	return 0;
 }
 
-int handshake_answer_proof(const struct handshake *h, const struct identity *identity, const uint8_t *frame,
-			   size_t size, struct wire_output *out)
+int handshake_answer_proof(const struct handshake *h, const struct identity *identity,
+			   const uint8_t *frame, size_t size, struct wire_output *out)
 {
 	struct handshake_proof_request request;
 	struct handshake_proof_response response = {0};

@@ -35,13 +35,15 @@ struct handshake {
 };
 
 /* What the client says first; fills the client's side of h. */
-void handshake_hello(struct handshake *h, struct env *env, const struct identity *identity, int8_t purpose,
-		     int32_t lane, struct wire_output *out);
+void handshake_hello(struct handshake *h, struct env *env, const struct identity *identity,
+		     int8_t purpose, int32_t lane, struct wire_output *out);
 
 /* Client: the server's answer. Returns 0 and appends the client's proof, or -EPERM: wrong secret or
- * not who we meant (expected_node). The server's side of h is filled in either case but for -EBADMSG. */
-int handshake_take_hello(struct handshake *h, const struct identity *identity, int32_t expected_node,
-			 const uint8_t *frame, size_t size, struct wire_output *out);
+ * not who we meant (expected_node). The server's side of h is filled in either case but for
+ * -EBADMSG. */
+int handshake_take_hello(struct handshake *h, const struct identity *identity,
+			 int32_t expected_node, const uint8_t *frame, size_t size,
+			 struct wire_output *out);
 
 /* Client: the verdict. 0 or -EPERM. */
 int handshake_take_verdict(const uint8_t *frame, size_t size);
@@ -51,5 +53,5 @@ int handshake_answer_hello(struct handshake *h, struct env *env, const struct id
 			   const uint8_t *frame, size_t size, struct wire_output *out);
 
 /* Server: the client's proof. Returns 0 and appends the verdict, or -EPERM or -EBADMSG. */
-int handshake_answer_proof(const struct handshake *h, const struct identity *identity, const uint8_t *frame,
-			   size_t size, struct wire_output *out);
+int handshake_answer_proof(const struct handshake *h, const struct identity *identity,
+			   const uint8_t *frame, size_t size, struct wire_output *out);

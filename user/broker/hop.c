@@ -37,19 +37,21 @@ void hop_return(struct hop *hop)
 	env_post(hop->owner->worker.env, hop->home->env->shard, &hop->message);
 }
 
-static struct located locate_in(const struct worker *worker, const struct image_topic *topic, int32_t partition)
+static struct located locate_in(const struct worker *worker, const struct image_topic *topic,
+				int32_t partition)
 {
 	struct located located = {.topic = topic};
 
 	if (topic)
 		located.partition = image_find_partition(topic, partition);
 	if (located.partition)
-		located.owner = worker->broker->shards[broker_shard_of_slot(worker->broker,
-									    located.partition->slot)];
+		located.owner = worker->broker->shards[broker_shard_of_slot(
+			worker->broker, located.partition->slot)];
 	return located;
 }
 
-struct located locate_by_name(const struct worker *worker, struct wire_string topic, int32_t partition)
+struct located locate_by_name(const struct worker *worker, struct wire_string topic,
+			      int32_t partition)
 {
 	const struct image_topic *found =
 		topic.data ? image_find_topic(worker->image, topic.data, (size_t)topic.size) : NULL;

@@ -26,5 +26,6 @@ struct located {
 	const struct image_partition *partition; /* NULL: unknown */
 	struct shard *owner;                     /* the shard that would host it here */
 };
-struct located locate_by_name(const struct worker *worker, struct wire_string topic, int32_t partition);
+struct located locate_by_name(const struct worker *worker, struct wire_string topic,
+			      int32_t partition);
 struct located locate_by_id(const struct worker *worker, struct uuid topic_id, int32_t partition);

@@ -32,7 +32,8 @@ static void hosted_storage_failed(void *context, struct replica *replica, int re
 			       replica_topic(replica), replica_partition(replica), result);
 }
 
-static void hosted_alter_isr(void *context, struct replica *replica, const struct replica_isr_change *change)
+static void hosted_alter_isr(void *context, struct replica *replica,
+			     const struct replica_isr_change *change)
 {
 	struct hosted *hosted = context;
 
@@ -47,7 +48,8 @@ static void hosted_durable_moved(void *context, struct replica *replica)
 	fetcher_durable_moved(hosted->shard, replica);
 }
 
-static struct hosted *hosted_open(struct shard *shard, const struct image_topic *topic, int32_t partition)
+static struct hosted *hosted_open(struct shard *shard, const struct image_topic *topic,
+				  int32_t partition)
 {
 	struct broker *broker = shard->worker.broker;
 	struct env *env = shard->worker.env;
@@ -65,7 +67,8 @@ static struct hosted *hosted_open(struct shard *shard, const struct image_topic 
 	hosted->shard = shard;
 	hosted->key = (struct hosted_key){topic->id, partition};
 	hosted->folder = data_folder_partition(broker, topic->name, partition);
-	/* Recovery has been over every log before the loops ran: clean, unless it found it corrupt. */
+	/* Recovery has been over every log before the loops ran: clean, unless it found it corrupt.
+	 */
 	rc = plog_open(env, hosted->folder, topic->id, &shard->plog_options,
 		       !recovery_is_corrupt(broker->recovery, topic->id), &opening, &log);
 	if (rc < 0) {
@@ -74,8 +77,8 @@ static struct hosted *hosted_open(struct shard *shard, const struct image_topic 
 		mem_free(hosted);
 		return NULL;
 	}
-	hosted->replica = replica_new(env, &shard->replica_options, &callbacks, topic->name, topic->id,
-				      partition, log);
+	hosted->replica = replica_new(env, &shard->replica_options, &callbacks, topic->name,
+				      topic->id, partition, log);
 	HASH_ADD(hh, shard->hosted, key, sizeof(hosted->key), hosted);
 	return hosted;
 }
@@ -102,7 +105,8 @@ static bool is_mine(const struct shard *shard, const struct image_partition *par
 	       image_partition_has_replica(partition, broker->identity.node_id);
 }
 
-static void apply_topic(struct shard *shard, const struct image *image, const struct image_topic *topic)
+static void apply_topic(struct shard *shard, const struct image *image,
+			const struct image_topic *topic)
 {
 	for (int32_t i = 0; i < topic->partition_count; i++) {
 		const struct image_partition *partition = topic->partitions[i];

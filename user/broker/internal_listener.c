@@ -7,6 +7,7 @@
  * At most HANDSHAKE_MOST_BYTES are read before the hand-over, for at most HANDSHAKE_MOST_MS. */
 #include "broker/internal_listener.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/forward.h"
 #include "broker/handshake.h"
@@ -55,15 +56,15 @@ static void newcomer_refuse(struct newcomer *n, const char *reason)
 
 	n->listener->refused++;
 	env_socket_peer(n->listener->control->env, n->socket, &from);
-	env_log(n->listener->control->env, LOG_WARN, "internal listener: closed a connection from %s: %s",
+	env_log(n->listener->control->env, LOG_WARN,
+		"internal listener: closed a connection from %s: %s",
 		net_address_format(&from, text), reason);
 	newcomer_free(n);
 }
 
 static void newcomer_late(struct env_timer *timer)
 {
-	newcomer_refuse((struct newcomer *)((char *)timer - offsetof(struct newcomer, timer)),
-			"no handshake in time");
+	newcomer_refuse(container_of(timer, struct newcomer, timer), "no handshake in time");
 }
 
 /* The answers are smaller than any send queue: what does not leave at once is a broken peer. */
@@ -92,7 +93,8 @@ static void newcomer_hand_over(struct newcomer *n)
 		unsigned number = (unsigned)(lane - LANE_FETCH) % broker->shard_count;
 
 		env_socket_detach(control->env, socket);
-		shard_adopt(control->env, broker->shards[number], socket, &view, n->in.data, n->in.size);
+		shard_adopt(control->env, broker->shards[number], socket, &view, n->in.data,
+			    n->in.size);
 	} else {
 		struct session *session;
 
@@ -112,13 +114,15 @@ static int newcomer_take(struct newcomer *n, const uint8_t *frame, size_t size)
 	int rc;
 
 	if (!n->said_hello)
-		rc = handshake_answer_hello(&n->handshake, control->env, identity, frame, size, &n->out);
+		rc = handshake_answer_hello(&n->handshake, control->env, identity, frame, size,
+					    &n->out);
 	else
 		rc = handshake_answer_proof(&n->handshake, identity, frame, size, &n->out);
 	if (rc == 0)
 		rc = newcomer_flush(n);
 	if (rc < 0) {
-		newcomer_refuse(n, rc == -EPERM ? (n->said_hello ? "wrong cluster secret" : "another cluster")
+		newcomer_refuse(n, rc == -EPERM ? (n->said_hello ? "wrong cluster secret"
+								 : "another cluster")
 						: "not a broker of this cluster");
 		return 1;
 	}
@@ -135,7 +139,8 @@ static void newcomer_ready(struct env_socket *socket, unsigned events, void *con
 {
 	struct newcomer *n = context;
 	size_t room = HANDSHAKE_MOST_BYTES - n->in.size;
-	ssize_t count = env_socket_receive(n->listener->control->env, socket, buffer_reserve(&n->in, room), room);
+	ssize_t count = env_socket_receive(n->listener->control->env, socket,
+					   buffer_reserve(&n->in, room), room);
 
 	(void)events;
 	if (count == -EAGAIN)
@@ -185,7 +190,8 @@ static void accept_newcomers(struct env_socket *socket, unsigned events, void *c
 
 int internal_listener_open(struct worker *control, struct internal_listener **ret)
 {
-	const struct image_endpoint *endpoint = &control->broker->addresses->listeners[IMAGE_INTERNAL];
+	const struct image_endpoint *endpoint =
+		&control->broker->addresses->listeners[IMAGE_INTERNAL];
 	struct internal_listener *listener;
 	char text[NET_ADDRESS_TEXT_BYTES];
 	int rc;
@@ -195,10 +201,11 @@ int internal_listener_open(struct worker *control, struct internal_listener **re
 		return 0;
 	listener = mem_alloc(sizeof(*listener));
 	listener->control = control;
-	rc = env_listen(control->env, &endpoint->address, (struct env_listen_options){0}, accept_newcomers,
-			listener, &listener->socket);
+	rc = env_listen(control->env, &endpoint->address, (struct env_listen_options){0},
+			accept_newcomers, listener, &listener->socket);
 	if (rc < 0) {
-		env_log(control->env, LOG_ERROR, "cannot listen on %s: %s; set listeners to a free address",
+		env_log(control->env, LOG_ERROR,
+			"cannot listen on %s: %s; set listeners to a free address",
 			net_address_format(&endpoint->address, text), strerror(-rc));
 		mem_free(listener);
 		return rc;

@@ -16,8 +16,8 @@ struct isr_question {
 	int64_t *broker_epochs;
 };
 
-/* R32: INVALID_UPDATE_VERSION and FENCED_LEADER_EPOCH may be the answer to a repetition of a request
- * that was applied: the image will tell. */
+/* R32: INVALID_UPDATE_VERSION and FENCED_LEADER_EPOCH may be the answer to a repetition of a
+ * request that was applied: the image will tell. */
 static enum replica_isr_answer judge(int16_t code)
 {
 	switch (code) {
@@ -45,7 +45,8 @@ static void question_done(struct controller_call *call, int rc)
 
 	arena_init(&arena, 64 * 1024);
 	if (rc == 0 &&
-	    controller_call_decode(call, &wire_alter_partition, ALTER_VERSION, &arena, &response) == 0 &&
+	    controller_call_decode(call, &wire_alter_partition, ALTER_VERSION, &arena, &response) ==
+		    0 &&
 	    response.error_code == KAFKA_NONE && response.topics.count == 1 &&
 	    response.topics.items[0].partitions.count == 1) {
 		answer = judge(response.topics.items[0].partitions.items[0].error_code);
@@ -66,11 +67,13 @@ static void encode(struct isr_question *question, int64_t broker_epoch)
 	size_t count = (size_t)change->count;
 	struct alter_partition_request_isr_member *members = mem_alloc(count * sizeof(*members));
 	struct alter_partition_request_partition partition = {
-		.partition_index = change->partition, .leader_epoch = change->leader_epoch,
+		.partition_index = change->partition,
+		.leader_epoch = change->leader_epoch,
 		.partition_epoch = change->partition_epoch,
 		.new_isr_with_epochs = {members, change->count},
 	};
-	struct alter_partition_request_topic topic = {.topic_id = change->topic_id, .partitions = {&partition, 1}};
+	struct alter_partition_request_topic topic = {.topic_id = change->topic_id,
+						      .partitions = {&partition, 1}};
 	struct alter_partition_request request = {
 		.broker_id = question->shard->worker.broker->identity.node_id,
 		.broker_epoch = broker_epoch,
@@ -96,7 +99,8 @@ void isr_channel_send(struct shard *shard, const struct replica_isr_change *chan
 	question->isr = mem_alloc(count * sizeof(*question->isr));
 	question->broker_epochs = mem_alloc(count * sizeof(*question->broker_epochs));
 	memcpy(question->isr, change->isr, count * sizeof(*question->isr));
-	memcpy(question->broker_epochs, change->broker_epochs, count * sizeof(*question->broker_epochs));
+	memcpy(question->broker_epochs, change->broker_epochs,
+	       count * sizeof(*question->broker_epochs));
 	question->change.isr = question->isr;
 	question->change.broker_epochs = question->broker_epochs;
 	question->call.from = &shard->worker;

@@ -13,7 +13,8 @@ static void node_verdict(void *context, int32_t node_id, enum evidence_verdict v
 {
 	struct control *control = context;
 
-	env_log(control->worker.env, verdict == EVIDENCE_DEAD ? LOG_INFO : LOG_DEBUG, "broker %d is %s", node_id,
+	env_log(control->worker.env, verdict == EVIDENCE_DEAD ? LOG_INFO : LOG_DEBUG,
+		"broker %d is %s", node_id,
 		verdict == EVIDENCE_DEAD    ? "dead"
 		: verdict == EVIDENCE_ALIVE ? "alive"
 					    : "silent: nothing proves its death");
@@ -39,7 +40,8 @@ static struct node *node_put(struct control *control, int32_t id, const struct n
 			&(struct evidence_options){
 				.env = control->worker.env,
 				.identity = &control->worker.broker->identity,
-				.unanswered_us = (uint64_t)settings->dial_unanswered_ms * MICROSECONDS,
+				.unanswered_us =
+					(uint64_t)settings->dial_unanswered_ms * MICROSECONDS,
 				.again_us = (uint64_t)settings->dial_again_ms * MICROSECONDS,
 				.most_us = (uint64_t)settings->session_timeout_ms * MICROSECONDS,
 				.verdict = node_verdict,
@@ -110,7 +112,8 @@ struct peer *control_peer_to_controller(struct control *control, enum peer_lane 
 
 void node_seek_evidence(struct node *node)
 {
-	const struct image_broker *broker = image_find_broker(node->control->worker.image, node->id);
+	const struct image_broker *broker =
+		image_find_broker(node->control->worker.image, node->id);
 
 	evidence_seek(node->evidence, &node->address, broker ? &broker->incarnation : NULL);
 }
@@ -140,7 +143,7 @@ void nodes_done(struct control *control)
 {
 	struct node *node, *next;
 
-	HASH_ITER (hh, control->nodes, node, next) {
+	HASH_ITER(hh, control->nodes, node, next) {
 		HASH_DEL(control->nodes, node);
 		for (int lane = 0; lane < LANE_EVIDENCE; lane++)
 			peer_free(node->lanes[lane]);

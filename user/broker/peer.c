@@ -1,12 +1,14 @@
 /* Owns the client side of connections between brokers.
  *
- *     IDLE --peer_connect()--> CONNECTING --writable--> HELLO --take_hello--> PROOF --verdict--> READY
- *      ^                                                                                           |
+ *     IDLE --peer_connect()--> CONNECTING --writable--> HELLO --take_hello--> PROOF --verdict-->
+ * READY ^ |
  *      +------------------------------- peer_break(): error, silence, end -----------------------+
  *
- * Calls made before READY wait in `out`, which begins with the handshake's own frames until then. */
+ * Calls made before READY wait in `out`, which begins with the handshake's own frames until then.
+ */
 #include "broker/peer.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 
 #include <errno.h>
@@ -23,7 +25,7 @@ struct peer {
 	struct wire_output hands; /* the handshake's frames, sent first */
 	struct wire_output out;   /* requests */
 	size_t sent;
-	struct peer_call *calls;  /* oldest first */
+	struct peer_call *calls; /* oldest first */
 	int32_t next_correlation_id;
 	struct env_timer silence; /* runs while anything is owed to us */
 	bool knows_incarnation;
@@ -49,7 +51,7 @@ static void peer_break(struct peer *peer, int rc)
 	peer->out.bytes.size = 0;
 	peer->sent = 0;
 	peer->calls = NULL;
-	DL_FOREACH_SAFE (calls, call, next) {
+	DL_FOREACH_SAFE(calls, call, next) {
 		DL_DELETE(calls, call);
 		call->done(call, rc, NULL, 0);
 	}
@@ -64,7 +66,7 @@ void peer_disconnect(struct peer *peer, int rc)
 
 static void peer_silent(struct env_timer *timer)
 {
-	struct peer *peer = (struct peer *)((char *)timer - offsetof(struct peer, silence));
+	struct peer *peer = container_of(timer, struct peer, silence);
 
 	/* A SYN that nobody answered is other evidence than an answer that does not come (S11). */
 	peer_break(peer, peer->state == PEER_CONNECTING ? -EHOSTUNREACH : -ETIMEDOUT);
@@ -115,7 +117,7 @@ static void peer_flush(struct peer *peer)
 
 static void peer_send_posted(struct env *here, struct env_message *message)
 {
-	struct peer *peer = (struct peer *)((char *)message - offsetof(struct peer, send_message));
+	struct peer *peer = container_of(message, struct peer, send_message);
 
 	(void)here;
 	peer->send_is_posted = false;
@@ -168,8 +170,8 @@ static void peer_take_frame(struct peer *peer, const uint8_t *frame, size_t size
 
 	switch (peer->state) {
 	case PEER_HELLO:
-		rc = handshake_take_hello(&peer->handshake, peer->options.identity, peer->options.node_id,
-					  frame, size, &peer->hands);
+		rc = handshake_take_hello(&peer->handshake, peer->options.identity,
+					  peer->options.node_id, frame, size, &peer->hands);
 		peer->knows_incarnation = rc != -EBADMSG;
 		peer->state = PEER_PROOF;
 		if (rc == 0)
@@ -183,7 +185,8 @@ static void peer_take_frame(struct peer *peer, const uint8_t *frame, size_t size
 		peer_mind_silence(peer);
 		peer_flush_later(peer);
 		if (peer->options.ready)
-			peer->options.ready(peer->options.context, &peer->handshake.server_incarnation);
+			peer->options.ready(peer->options.context,
+					    &peer->handshake.server_incarnation);
 		break;
 	case PEER_READY:
 		peer_take_answer(peer, frame, size);
@@ -279,7 +282,7 @@ static void peer_ready(struct env_socket *socket, unsigned events, void *context
 
 static void peer_connect_failed(struct env_timer *timer)
 {
-	struct peer *peer = (struct peer *)((char *)timer - offsetof(struct peer, silence));
+	struct peer *peer = container_of(timer, struct peer, silence);
 
 	peer->silence.fire = peer_silent;
 	peer_break(peer, -ECONNREFUSED);
@@ -293,7 +296,8 @@ void peer_connect(struct peer *peer)
 		return;
 	peer->state = PEER_CONNECTING;
 	peer->silence.fire = peer_silent;
-	rc = env_connect(peer->options.env, &peer->options.address, peer_ready, peer, &peer->socket);
+	rc = env_connect(peer->options.env, &peer->options.address, peer_ready, peer,
+			 &peer->socket);
 	if (rc < 0) {
 		/* Told in a later round: peer_send() promises not to call back. */
 		peer->socket = NULL;

@@ -17,22 +17,25 @@ struct peer_call {
 struct peer_options {
 	struct env *env;
 	const struct identity *identity;
-	int32_t node_id;             /* who must answer */
+	int32_t node_id; /* who must answer */
 	struct net_address address;
 	int8_t purpose;
 	int32_t lane;
-	uint64_t silence_us;         /* an answer is overdue after it: the connection is given up; 0: never */
+	uint64_t silence_us; /* an answer is overdue after it: the connection is given up; 0: never
+			      */
 	/* The handshake is done: requests flow. May be NULL. */
 	void (*ready)(void *context, const struct uuid *incarnation);
 	/* The connection could not be made or broke; every call has been told. `incarnation` is who
-	 * answered the hello, or NULL. The next call, or peer_connect(), tries again. May be NULL. */
+	 * answered the hello, or NULL. The next call, or peer_connect(), tries again. May be NULL.
+	 */
 	void (*broken)(void *context, int rc, const struct uuid *incarnation);
 	void *context;
 };
 
 /* Does not connect yet. */
 struct peer *peer_new(const struct peer_options *options);
-/* Calls under way are told -ECANCELED. Not from within its own callbacks' `broken`. NULL is fine. */
+/* Calls under way are told -ECANCELED. Not from within its own callbacks' `broken`. NULL is fine.
+ */
 void peer_free(struct peer *peer);
 
 void peer_connect(struct peer *peer);

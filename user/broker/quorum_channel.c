@@ -49,7 +49,7 @@ void quorum_channel_free(struct quorum_channel *channel)
 
 	if (!channel)
 		return;
-	HASH_ITER (hh, channel->waiting, waiting, next) {
+	HASH_ITER(hh, channel->waiting, waiting, next) {
 		HASH_DEL(channel->waiting, waiting);
 		arena_done(&waiting->request->arena);
 		wire_output_done(&waiting->request->out);
@@ -120,7 +120,8 @@ static bool take_fetch(const struct fetch_response *response, struct quorum_mess
 	return true;
 }
 
-static bool take_end_epoch(const struct end_quorum_epoch_response *response, struct quorum_message *m)
+static bool take_end_epoch(const struct end_quorum_epoch_response *response,
+			   struct quorum_message *m)
 {
 	const struct end_quorum_epoch_response_partition *partition;
 
@@ -136,13 +137,16 @@ static bool take_end_epoch(const struct end_quorum_epoch_response *response, str
 }
 
 /* Decodes the answer to `question` and hands it to the quorum. */
-static void take_answer(struct control *control, const struct quorum_message *question, const uint8_t *frame,
-			size_t size)
+static void take_answer(struct control *control, const struct quorum_message *question,
+			const uint8_t *frame, size_t size)
 {
 	struct reader in = reader_of(frame, size);
 	struct quorum_message m = {
-		.from = question->to, .to = question->from, .id = question->id,
-		.pre_vote = question->pre_vote, .diverging_epoch = -1,
+		.from = question->to,
+		.to = question->from,
+		.id = question->id,
+		.pre_vote = question->pre_vote,
+		.diverging_epoch = -1,
 	};
 	union {
 		struct vote_response vote;
@@ -159,8 +163,8 @@ static void take_answer(struct control *control, const struct quorum_message *qu
 					    &response.vote) == 0 &&
 		       take_vote(&response.vote, &m);
 	else if (question->type == QUORUM_FETCH_REQUEST)
-		good = wire_decode_response(&wire_fetch, FETCH_VERSION, &in, &arena, &correlation_id,
-					    &response.fetch) == 0 &&
+		good = wire_decode_response(&wire_fetch, FETCH_VERSION, &in, &arena,
+					    &correlation_id, &response.fetch) == 0 &&
 		       take_fetch(&response.fetch, &m);
 	else
 		good = wire_decode_response(&wire_end_quorum_epoch, END_EPOCH_VERSION, &in, &arena,
@@ -186,9 +190,13 @@ static void asked_done(struct peer_call *call, int rc, const uint8_t *frame, siz
 static void ask_vote(struct peer *peer, const struct quorum_message *m, struct peer_call *call)
 {
 	struct vote_request_partition partition = {
-		.replica_epoch = m->epoch, .replica_id = m->from,
-		.replica_directory_id = m->from_directory, .voter_directory_id = m->to_directory,
-		.last_offset_epoch = m->last_epoch, .last_offset = m->end_offset, .pre_vote = m->pre_vote,
+		.replica_epoch = m->epoch,
+		.replica_id = m->from,
+		.replica_directory_id = m->from_directory,
+		.voter_directory_id = m->to_directory,
+		.last_offset_epoch = m->last_epoch,
+		.last_offset = m->end_offset,
+		.pre_vote = m->pre_vote,
 	};
 	struct vote_request_topic topic = {wire_string_of(metadata_topic), {&partition, 1}};
 	struct vote_request request = {.voter_id = m->to, .topics = {&topic, 1}};
@@ -199,13 +207,17 @@ static void ask_vote(struct peer *peer, const struct quorum_message *m, struct p
 static void ask_fetch(struct peer *peer, const struct quorum_message *m, struct peer_call *call)
 {
 	struct fetch_request_partition partition;
-	struct fetch_request_topic topic = {.topic_id = metadata_topic_id, .partitions = {&partition, 1}};
+	struct fetch_request_topic topic = {.topic_id = metadata_topic_id,
+					    .partitions = {&partition, 1}};
 	struct fetch_request request;
 
 	partition = (struct fetch_request_partition){
-		.current_leader_epoch = m->epoch, .fetch_offset = m->end_offset,
-		.last_fetched_epoch = m->last_epoch, .log_start_offset = -1,
-		.partition_max_bytes = QUORUM_FETCH_BYTES, .replica_directory_id = m->from_directory,
+		.current_leader_epoch = m->epoch,
+		.fetch_offset = m->end_offset,
+		.last_fetched_epoch = m->last_epoch,
+		.log_start_offset = -1,
+		.partition_max_bytes = QUORUM_FETCH_BYTES,
+		.replica_directory_id = m->from_directory,
 		.durable_offset = m->durable_offset,
 	};
 	wire_init(wire_fetch.request, &request);
@@ -219,9 +231,12 @@ static void ask_end_epoch(struct peer *peer, const struct quorum_message *m, str
 {
 	struct end_quorum_epoch_request_candidate candidate = {.candidate_id = m->successor_id};
 	struct end_quorum_epoch_request_partition partition = {
-		.leader_id = m->from, .leader_epoch = m->epoch, .preferred_candidates = {&candidate, 1},
+		.leader_id = m->from,
+		.leader_epoch = m->epoch,
+		.preferred_candidates = {&candidate, 1},
 	};
-	struct end_quorum_epoch_request_topic topic = {wire_string_of(metadata_topic), {&partition, 1}};
+	struct end_quorum_epoch_request_topic topic = {wire_string_of(metadata_topic),
+						       {&partition, 1}};
 	struct end_quorum_epoch_request request = {.topics = {&topic, 1}};
 
 	peer_send(peer, &wire_end_quorum_epoch, END_EPOCH_VERSION, &request, call);
@@ -251,7 +266,9 @@ static void send_question(struct control *control, const struct quorum_message *
 static void answer_vote(struct request *request, const struct quorum_message *m)
 {
 	struct vote_response_partition partition = {
-		.error_code = code_of(m->error), .leader_id = m->leader_id, .leader_epoch = m->epoch,
+		.error_code = code_of(m->error),
+		.leader_id = m->leader_id,
+		.leader_epoch = m->epoch,
 		.vote_granted = m->granted,
 	};
 	struct vote_response_topic topic = {wire_string_of(metadata_topic), {&partition, 1}};
@@ -263,14 +280,18 @@ static void answer_vote(struct request *request, const struct quorum_message *m)
 static void answer_fetch(struct request *request, const struct quorum_message *m)
 {
 	struct fetch_response_partition partition = {
-		.error_code = code_of(m->error), .high_watermark = m->high_watermark,
+		.error_code = code_of(m->error),
+		.high_watermark = m->high_watermark,
 		.last_stable_offset = m->high_watermark,
 		.diverging_epoch = {m->diverging_epoch, m->diverging_end_offset},
-		.current_leader = {m->leader_id, m->epoch}, .snapshot_id = {-1, -1},
-		.aborted_transactions = {NULL, -1}, .preferred_read_replica = -1,
+		.current_leader = {m->leader_id, m->epoch},
+		.snapshot_id = {-1, -1},
+		.aborted_transactions = {NULL, -1},
+		.preferred_read_replica = -1,
 		.records = {.data = m->records, .size = (int32_t)m->records_size},
 	};
-	struct fetch_response_topic topic = {.topic_id = metadata_topic_id, .partitions = {&partition, 1}};
+	struct fetch_response_topic topic = {.topic_id = metadata_topic_id,
+					     .partitions = {&partition, 1}};
 	struct fetch_response response = {.responses = {&topic, 1}};
 
 	request_reply(request, &response);
@@ -279,9 +300,12 @@ static void answer_fetch(struct request *request, const struct quorum_message *m
 static void answer_end_epoch(struct request *request, const struct quorum_message *m)
 {
 	struct end_quorum_epoch_response_partition partition = {
-		.error_code = code_of(m->error), .leader_id = m->leader_id, .leader_epoch = m->epoch,
+		.error_code = code_of(m->error),
+		.leader_id = m->leader_id,
+		.leader_epoch = m->epoch,
 	};
-	struct end_quorum_epoch_response_topic topic = {wire_string_of(metadata_topic), {&partition, 1}};
+	struct end_quorum_epoch_response_topic topic = {wire_string_of(metadata_topic),
+							{&partition, 1}};
 	struct end_quorum_epoch_response response = {.topics = {&topic, 1}};
 
 	request_reply(request, &response);
@@ -343,15 +367,21 @@ void api_vote(struct request *request)
 
 	if (!control || body->topics.count != 1 || body->topics.items[0].partitions.count != 1 ||
 	    body->topics.items[0].partitions.items[0].replica_id != request->view.peer) {
-		request_reply(request, &(struct vote_response){.error_code = KAFKA_INVALID_REQUEST});
+		request_reply(request,
+			      &(struct vote_response){.error_code = KAFKA_INVALID_REQUEST});
 		return;
 	}
 	asked = &body->topics.items[0].partitions.items[0];
 	m = (struct quorum_message){
-		.type = QUORUM_VOTE_REQUEST, .epoch = asked->replica_epoch, .leader_id = -1,
-		.pre_vote = asked->pre_vote, .from_directory = asked->replica_directory_id,
-		.to_directory = asked->voter_directory_id, .last_epoch = asked->last_offset_epoch,
-		.end_offset = asked->last_offset, .diverging_epoch = -1,
+		.type = QUORUM_VOTE_REQUEST,
+		.epoch = asked->replica_epoch,
+		.leader_id = -1,
+		.pre_vote = asked->pre_vote,
+		.from_directory = asked->replica_directory_id,
+		.to_directory = asked->voter_directory_id,
+		.last_epoch = asked->last_offset_epoch,
+		.end_offset = asked->last_offset,
+		.diverging_epoch = -1,
 	};
 	ask_quorum(control, request, &m);
 }
@@ -364,13 +394,15 @@ void api_end_quorum_epoch(struct request *request)
 	struct quorum_message m;
 
 	if (!control || body->topics.count != 1 || body->topics.items[0].partitions.count != 1) {
-		request_reply(request,
-			      &(struct end_quorum_epoch_response){.error_code = KAFKA_INVALID_REQUEST});
+		request_reply(request, &(struct end_quorum_epoch_response){
+					       .error_code = KAFKA_INVALID_REQUEST});
 		return;
 	}
 	asked = &body->topics.items[0].partitions.items[0];
 	m = (struct quorum_message){
-		.type = QUORUM_END_EPOCH_REQUEST, .epoch = asked->leader_epoch, .leader_id = asked->leader_id,
+		.type = QUORUM_END_EPOCH_REQUEST,
+		.epoch = asked->leader_epoch,
+		.leader_id = asked->leader_id,
 		.successor_id = asked->preferred_candidates.count
 					? asked->preferred_candidates.items[0].candidate_id
 					: -1,
@@ -391,14 +423,19 @@ bool quorum_channel_takes_fetch(struct request *request)
 	if (request->header.api_version < FETCH_VERSION || body->topics.count != 1 ||
 	    !uuid_equal(body->topics.items[0].topic_id, metadata_topic_id) ||
 	    body->topics.items[0].partitions.count != 1) {
-		request_reply(request, &(struct fetch_response){.error_code = KAFKA_INVALID_REQUEST});
+		request_reply(request,
+			      &(struct fetch_response){.error_code = KAFKA_INVALID_REQUEST});
 		return true;
 	}
 	asked = &body->topics.items[0].partitions.items[0];
 	m = (struct quorum_message){
-		.type = QUORUM_FETCH_REQUEST, .epoch = asked->current_leader_epoch, .leader_id = -1,
-		.from_directory = asked->replica_directory_id, .last_epoch = asked->last_fetched_epoch,
-		.end_offset = asked->fetch_offset, .durable_offset = asked->durable_offset,
+		.type = QUORUM_FETCH_REQUEST,
+		.epoch = asked->current_leader_epoch,
+		.leader_id = -1,
+		.from_directory = asked->replica_directory_id,
+		.last_epoch = asked->last_fetched_epoch,
+		.end_offset = asked->fetch_offset,
+		.durable_offset = asked->durable_offset,
 		.diverging_epoch = -1,
 	};
 	ask_quorum(control, request, &m);

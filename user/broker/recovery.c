@@ -75,7 +75,8 @@ static bool page_cache_is_safe(struct env *env, const char *folder, const char *
 
 static int write_run(struct env *env, const struct broker_settings *settings, const char *boot_id)
 {
-	char *text = mem_format("flush=%s\nboot=%s\n", settings->flush == FLUSH_ACK ? "ack" : "async", boot_id);
+	char *text = mem_format("flush=%s\nboot=%s\n",
+				settings->flush == FLUSH_ACK ? "ack" : "async", boot_id);
 	int rc = small_file_write(env, settings->log_dirs, "last-run", text, strlen(text));
 
 	mem_free(text);
@@ -112,8 +113,10 @@ static void note_cut(struct recovering *r, struct plog *log, int32_t partition)
 
 	recovery->cuts = mem_resize(recovery->cuts, count * sizeof(*recovery->cuts));
 	recovery->cuts[count - 1] = (struct broker_registration_request_cut_partition){
-		.topic_id = plog_topic_id(log), .partition = partition,
-		.last_epoch = plog_last_epoch(log), .end_offset = plog_end_offset(log),
+		.topic_id = plog_topic_id(log),
+		.partition = partition,
+		.last_epoch = plog_last_epoch(log),
+		.end_offset = plog_end_offset(log),
 	};
 	recovery->cut_count = (int32_t)count;
 }
@@ -147,13 +150,17 @@ static void recover_log(struct recovering *r, const char *name, int32_t partitio
 		r->result = rc;
 	} else {
 		if (opening.cut) {
-			env_log(r->env, LOG_WARN, "%s: %lld bytes after offset %lld were torn and are set aside",
-				folder, (long long)opening.cut_bytes, (long long)plog_end_offset(log));
+			env_log(r->env, LOG_WARN,
+				"%s: %lld bytes after offset %lld were torn and are set aside",
+				folder, (long long)opening.cut_bytes,
+				(long long)plog_end_offset(log));
 			note_cut(r, log, partition);
 		}
 		if (opening.corrupt) {
-			env_log(r->env, LOG_ERROR, "%s: corrupt at offset %lld; it is not served (R48): see "
-				"bwctl partition accept-loss", folder, (long long)opening.corrupt_offset);
+			env_log(r->env, LOG_ERROR,
+				"%s: corrupt at offset %lld; it is not served (R48): see "
+				"bwctl partition accept-loss",
+				folder, (long long)opening.corrupt_offset);
 			note_corrupt(r, topic_id);
 		}
 		plog_close(log);
@@ -174,8 +181,8 @@ static void recover_entry(void *context, const char *name)
 	recover_log(r, name, (int32_t)partition);
 }
 
-int recovery_run(struct env *env, const struct broker_settings *settings, const struct plog_options *options,
-		 struct recovery **ret_recovery)
+int recovery_run(struct env *env, const struct broker_settings *settings,
+		 const struct plog_options *options, struct recovery **ret_recovery)
 {
 	struct recovering r = {env, settings, options, mem_alloc(sizeof(struct recovery)), 0};
 	char boot_id[BOOT_ID_BYTES];
@@ -193,11 +200,13 @@ int recovery_run(struct env *env, const struct broker_settings *settings, const 
 			rc = r.result;
 	}
 	if (rc < 0) {
-		env_log(env, LOG_ERROR, "%s: recovery failed: %s", settings->log_dirs, strerror(-rc));
+		env_log(env, LOG_ERROR, "%s: recovery failed: %s", settings->log_dirs,
+			strerror(-rc));
 		recovery_free(r.recovery);
 		return rc;
 	}
-	r.recovery->is_durable = r.recovery->was_clean || (cache_is_safe && r.recovery->corrupt_count == 0);
+	r.recovery->is_durable =
+		r.recovery->was_clean || (cache_is_safe && r.recovery->corrupt_count == 0);
 	*ret_recovery = r.recovery;
 	return 0;
 }

@@ -1,13 +1,14 @@
 /* Owns the broker epoch of this uptime.
  *
- *     UNREGISTERED --registration accepted--> REGISTERED --heartbeats--> (fenced | unfenced by the image)
- *          ^                                     |
+ *     UNREGISTERED --registration accepted--> REGISTERED --heartbeats--> (fenced | unfenced by the
+ * image) ^                                     |
  *          +------- stale broker epoch ----------+
  *
  * S2: an answer of the controller renews the lease; while the controller is silent the answers of
  * voters do whose log holds no fencing of this broker epoch. */
 #include "broker/registration.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/controller_call.h"
 #include "broker/peer.h"
@@ -49,8 +50,9 @@ bool registration_is_serving(const struct registration *registration)
 
 /* ---- registering ---- */
 
-static int32_t fill_listeners(const struct broker_addresses *addresses,
-			      struct broker_registration_request_listener listeners[IMAGE_LISTENERS])
+static int32_t
+fill_listeners(const struct broker_addresses *addresses,
+	       struct broker_registration_request_listener listeners[IMAGE_LISTENERS])
 {
 	int32_t count = 0;
 
@@ -91,15 +93,15 @@ static void encode_registration(struct registration *r)
 
 static void registration_done(struct controller_call *call, int rc)
 {
-	struct registration *r = (struct registration *)((char *)call - offsetof(struct registration, call));
+	struct registration *r = container_of(call, struct registration, call);
 	struct env *env = r->control->worker.env;
 	struct broker_registration_response response;
 	struct arena arena;
 
 	r->is_asking = false;
 	arena_init(&arena, 4096);
-	if (rc == 0 && controller_call_decode(call, &wire_broker_registration, REGISTRATION_VERSION, &arena,
-					      &response) == 0) {
+	if (rc == 0 && controller_call_decode(call, &wire_broker_registration, REGISTRATION_VERSION,
+					      &arena, &response) == 0) {
 		r->answered_us = env_now_us(env);
 		if (response.error_code == KAFKA_NONE) {
 			r->broker_epoch = response.broker_epoch;
@@ -127,7 +129,8 @@ static struct broker_heartbeat_request make_heartbeat(const struct registration 
 	};
 }
 
-static void heartbeat_answered(struct registration *r, const struct broker_heartbeat_response *response)
+static void heartbeat_answered(struct registration *r,
+			       const struct broker_heartbeat_response *response)
 {
 	struct env *env = r->control->worker.env;
 
@@ -143,7 +146,8 @@ static void heartbeat_answered(struct registration *r, const struct broker_heart
 		break;
 	case KAFKA_STALE_BROKER_EPOCH:
 	case KAFKA_BROKER_ID_NOT_REGISTERED:
-		env_log(env, LOG_WARN, "registering again: %s", kafka_error_name(response->error_code));
+		env_log(env, LOG_WARN, "registering again: %s",
+			kafka_error_name(response->error_code));
 		r->broker_epoch = -1;
 		break;
 	default:
@@ -153,14 +157,14 @@ static void heartbeat_answered(struct registration *r, const struct broker_heart
 
 static void heartbeat_done(struct controller_call *call, int rc)
 {
-	struct registration *r = (struct registration *)((char *)call - offsetof(struct registration, call));
+	struct registration *r = container_of(call, struct registration, call);
 	struct broker_heartbeat_response response;
 	struct arena arena;
 
 	r->is_asking = false;
 	arena_init(&arena, 4096);
-	if (rc == 0 && controller_call_decode(call, &wire_broker_heartbeat, HEARTBEAT_VERSION, &arena,
-					      &response) == 0)
+	if (rc == 0 && controller_call_decode(call, &wire_broker_heartbeat, HEARTBEAT_VERSION,
+					      &arena, &response) == 0)
 		heartbeat_answered(r, &response);
 	arena_done(&arena);
 }
@@ -176,8 +180,8 @@ static void voter_answered(struct peer_call *call, int rc, const uint8_t *frame,
 
 	arena_init(&arena, 4096);
 	if (rc == 0 &&
-	    wire_decode_response(&wire_broker_heartbeat, HEARTBEAT_VERSION, &in, &arena, &correlation_id,
-				 &response) == 0 &&
+	    wire_decode_response(&wire_broker_heartbeat, HEARTBEAT_VERSION, &in, &arena,
+				 &correlation_id, &response) == 0 &&
 	    response.error_code == KAFKA_NOT_CONTROLLER && !response.is_fenced)
 		steering_renew(question->registration->control, question->asked_us);
 	arena_done(&arena);
@@ -201,8 +205,8 @@ static void ask_voters(struct registration *r)
 		question->call.done = voter_answered;
 		question->registration = r;
 		question->asked_us = env_now_us(control->worker.env);
-		peer_send(node_peer(node, LANE_HEARTBEAT), &wire_broker_heartbeat, HEARTBEAT_VERSION,
-			  &heartbeat, &question->call);
+		peer_send(node_peer(node, LANE_HEARTBEAT), &wire_broker_heartbeat,
+			  HEARTBEAT_VERSION, &heartbeat, &question->call);
 	}
 }
 
@@ -223,14 +227,15 @@ static void registration_ask(struct registration *r)
 		struct broker_heartbeat_request heartbeat = make_heartbeat(r);
 
 		r->call.done = heartbeat_done;
-		controller_call_encode(&r->call, &wire_broker_heartbeat, HEARTBEAT_VERSION, &heartbeat);
+		controller_call_encode(&r->call, &wire_broker_heartbeat, HEARTBEAT_VERSION,
+				       &heartbeat);
 	}
 	controller_call(&r->call);
 }
 
 static void registration_tick(struct env_timer *timer)
 {
-	struct registration *r = (struct registration *)((char *)timer - offsetof(struct registration, timer));
+	struct registration *r = container_of(timer, struct registration, timer);
 	struct env *env = r->control->worker.env;
 	const struct broker_settings *settings = r->control->worker.broker->settings;
 	uint64_t now = env_now_us(env);
@@ -244,7 +249,8 @@ static void registration_tick(struct env_timer *timer)
 		return;
 	}
 	registration_ask(r);
-	if (r->broker_epoch >= 0 && now > r->answered_us + (uint64_t)settings->silence_ms * MICROSECONDS)
+	if (r->broker_epoch >= 0 &&
+	    now > r->answered_us + (uint64_t)settings->silence_ms * MICROSECONDS)
 		ask_voters(r);
 	env_timer_after(env, timer, (uint64_t)settings->heartbeat_interval_ms * MICROSECONDS);
 }
@@ -255,7 +261,8 @@ void registration_image_applied(struct registration *registration)
 	const struct image_broker *self =
 		image_find_broker(control->worker.image, control->worker.broker->identity.node_id);
 
-	/* A fenced broker that has caught up is unfenced by its next heartbeat: now, not in 50 ms. */
+	/* A fenced broker that has caught up is unfenced by its next heartbeat: now, not in 50 ms.
+	 */
 	if (registration->broker_epoch >= 0 && (!self || self->fenced || registration->is_stopping))
 		registration_ask(registration);
 }

@@ -1,5 +1,5 @@
-/* This broker's life in the eyes of the controller: registration (R5, R38), heartbeats, the lease on
- * announcing (S2), and leaving (R41). On the control thread. */
+/* This broker's life in the eyes of the controller: registration (R5, R38), heartbeats, the lease
+ * on announcing (S2), and leaving (R41). On the control thread. */
 #pragma once
 
 #include "broker/control_int.h"

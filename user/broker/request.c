@@ -69,7 +69,8 @@ static int parse_body(struct request *request, struct reader *in)
 		return -ENOMEM;
 	wire_init(wire->request, body);
 	rc = wire_decode(wire->request, request->header.api_version,
-			 request->header.api_version >= wire->first_flexible, in, &request->arena, body);
+			 request->header.api_version >= wire->first_flexible, in, &request->arena,
+			 body);
 	if (rc == 0 && reader_left(in) != 0)
 		rc = -EBADMSG;
 	request->body = body;
@@ -127,8 +128,8 @@ int request_parse(struct worker *worker, const struct view *view, const uint8_t 
 void request_encode(struct request *request, const void *response)
 {
 	request->out.env = request->worker->env;
-	wire_encode_response(request->api->wire, request->header.api_version, request->header.correlation_id,
-			     response, &request->out);
+	wire_encode_response(request->api->wire, request->header.api_version,
+			     request->header.correlation_id, response, &request->out);
 }
 
 void request_reply(struct request *request, const void *response)

@@ -16,7 +16,8 @@ enum view_kind { VIEW_PLAIN, VIEW_SLOT, VIEW_PEER };
 
 struct view {
 	enum view_kind kind;
-	int32_t slot; /* VIEW_SLOT: the slot that was connected to; -1: a broker's own slot listener */
+	int32_t slot; /* VIEW_SLOT: the slot that was connected to; -1: a broker's own slot listener
+		       */
 	int32_t peer; /* VIEW_PEER: the proven node id, else -1 */
 };
 
@@ -25,20 +26,20 @@ struct request {
 	const struct api *api;
 	struct wire_request_header header;
 	struct view view;
-	const void *body;          /* the API's request struct */
-	const uint8_t *frame;      /* header and body; the caller's memory when the API borrows it */
+	const void *body;     /* the API's request struct */
+	const uint8_t *frame; /* header and body; the caller's memory when the API borrows it */
 	size_t frame_size;
 	struct arena arena;
 
 	/* Who wants the answer. `answered` is called once; out holds the whole response frame, or
 	 * nothing when the request is not answered (acks=0). It takes the request over. */
 	void (*answered)(struct request *request);
-	void *owner;               /* a session, or what answered() knows; a session clears it when it ends */
+	void *owner; /* a session, or what answered() knows; a session clears it when it ends */
 	struct wire_output out;
 	bool is_answered;
 	/* Set while the request waits and may end early with a truthful answer (S4). */
 	void (*hurry)(struct request *request);
-	void *work;                /* the handler's state */
+	void *work; /* the handler's state */
 	struct request *prev, *next;
 };
 

@@ -4,7 +4,8 @@
  * which then receives directly until the frame is whole. `in` grows as bytes arrive, never because
  * a length field says so.
  * Out: answers leave in the order of their requests. Those that are done wait in their requests
- * until their turn; then they are gathered in `out`, which one send at the end of the round empties.
+ * until their turn; then they are gathered in `out`, which one send at the end of the round
+ * empties.
  *
  * Invariants:
  *   1. `requests` holds every request without an answer handed to `out`, oldest first.
@@ -12,6 +13,7 @@
  *   3. After session_close() nothing is read, parsed or sent; the memory goes in a later round. */
 #include "broker/session.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/controller_call.h"
 #include "broker/limits.h"
@@ -31,9 +33,9 @@ struct session {
 	bool is_parsing;
 
 	struct wire_output out;
-	size_t sent;             /* of out.bytes */
-	size_t splice;           /* the next one of out.splices */
-	size_t splice_sent;      /* of it */
+	size_t sent;        /* of out.bytes */
+	size_t splice;      /* the next one of out.splices */
+	size_t splice_sent; /* of it */
 	bool send_is_posted;
 	struct env_message send_message, free_message;
 
@@ -59,7 +61,7 @@ struct session *session_next(const struct session *session)
 
 static void session_free(struct env *here, struct env_message *message)
 {
-	struct session *s = (struct session *)((char *)message - offsetof(struct session, free_message));
+	struct session *s = container_of(message, struct session, free_message);
 
 	(void)here;
 	buffer_done(&s->in);
@@ -81,7 +83,7 @@ static void session_end(struct session *s, bool reset)
 	s->socket = NULL;
 	env_timer_stop(env, &s->release_timer);
 	DL_DELETE(s->worker->sessions, s);
-	DL_FOREACH_SAFE (s->requests, request, next) {
+	DL_FOREACH_SAFE(s->requests, request, next) {
 		DL_DELETE(s->requests, request);
 		request->owner = NULL;
 		if (request->is_answered)
@@ -194,7 +196,7 @@ static void session_send(struct session *s)
 
 static void session_send_posted(struct env *here, struct env_message *message)
 {
-	struct session *s = (struct session *)((char *)message - offsetof(struct session, send_message));
+	struct session *s = container_of(message, struct session, send_message);
 
 	(void)here;
 	s->send_is_posted = false;
@@ -368,7 +370,8 @@ static void session_ready(struct env_socket *socket, unsigned events, void *cont
 		session_watch(s);
 }
 
-struct session *session_new(struct worker *worker, struct env_socket *socket, const struct view *view)
+struct session *session_new(struct worker *worker, struct env_socket *socket,
+			    const struct view *view)
 {
 	struct session *s = mem_alloc(sizeof(*s));
 
@@ -389,7 +392,7 @@ void session_hurry_older(const struct request *request)
 
 	if (!s)
 		return;
-	DL_FOREACH_SAFE (s->requests, older, next) {
+	DL_FOREACH_SAFE(s->requests, older, next) {
 		if (older == request)
 			break;
 		if (!older->is_answered && older->hurry)
@@ -403,7 +406,7 @@ enum { RELEASE_LOOK_US = 5000 };
 
 static void release_look(struct env_timer *timer)
 {
-	struct session *s = (struct session *)((char *)timer - offsetof(struct session, release_timer));
+	struct session *s = container_of(timer, struct session, release_timer);
 	struct env *env = s->worker->env;
 	bool has_left = !session_has_output(s) && env_socket_unsent(env, s->socket) == 0;
 
@@ -421,7 +424,7 @@ void session_release(struct session *session, uint64_t release_us)
 	if (!session->socket || session->is_releasing)
 		return;
 	session->is_releasing = true;
-	DL_FOREACH_SAFE (session->requests, request, next)
+	DL_FOREACH_SAFE(session->requests, request, next)
 		if (!request->is_answered && request->hurry)
 			request->hurry(request);
 	session_send(session);

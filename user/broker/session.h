@@ -9,7 +9,8 @@
 struct session;
 
 /* Takes the (attached elsewhere or new) socket over. */
-struct session *session_new(struct worker *worker, struct env_socket *socket, const struct view *view);
+struct session *session_new(struct worker *worker, struct env_socket *socket,
+			    const struct view *view);
 
 /* Bytes that were received before the session was made (forwarded connections). */
 void session_feed(struct session *session, const uint8_t *bytes, size_t size);

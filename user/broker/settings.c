@@ -9,68 +9,115 @@
 static const char *const flush_modes[] = {"ack", "async", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
-#define INT(name_, member, default_, least_, most_, help_)                                            \
-	{.name = name_, .type = SETTING_INT, .offset = offsetof(struct broker_settings, member),      \
-	 .default_value = default_, .least = least_, .most = most_, .help = help_}
-#define BOOL(name_, member, default_, help_)                                                          \
-	{.name = name_, .type = SETTING_BOOL, .offset = offsetof(struct broker_settings, member),     \
-	 .default_value = default_, .help = help_}
-#define TEXT(name_, member, default_, help_)                                                          \
-	{.name = name_, .type = SETTING_TEXT, .offset = offsetof(struct broker_settings, member),     \
-	 .default_value = default_, .help = help_}
-#define CHOICE(name_, member, default_, choices_, help_)                                              \
-	{.name = name_, .type = SETTING_CHOICE, .offset = offsetof(struct broker_settings, member),   \
-	 .default_value = default_, .choices = choices_, .help = help_}
-#define IGNORED(name_) {.name = name_, .type = SETTING_IGNORED}
+#define INT(name_, member, default_, least_, most_, help_)                                         \
+	{                                                                                          \
+		.name = name_, .type = SETTING_INT,                                                \
+		.offset = offsetof(struct broker_settings, member), .default_value = default_,     \
+		.least = least_, .most = most_, .help = help_                                      \
+	}
+#define BOOL(name_, member, default_, help_)                                                       \
+	{                                                                                          \
+		.name = name_, .type = SETTING_BOOL,                                               \
+		.offset = offsetof(struct broker_settings, member), .default_value = default_,     \
+		.help = help_                                                                      \
+	}
+#define TEXT(name_, member, default_, help_)                                                       \
+	{                                                                                          \
+		.name = name_, .type = SETTING_TEXT,                                               \
+		.offset = offsetof(struct broker_settings, member), .default_value = default_,     \
+		.help = help_                                                                      \
+	}
+#define CHOICE(name_, member, default_, choices_, help_)                                           \
+	{                                                                                          \
+		.name = name_, .type = SETTING_CHOICE,                                             \
+		.offset = offsetof(struct broker_settings, member), .default_value = default_,     \
+		.choices = choices_, .help = help_                                                 \
+	}
+#define IGNORED(name_)                                                                             \
+	{                                                                                          \
+		.name = name_, .type = SETTING_IGNORED                                             \
+	}
 
 static const struct setting settings[] = {
 	/* who and where */
 	INT("node.id", node_id, "1", 0, IMAGE_SLOT_ID_BASE - 1, "this broker's number, below 1000"),
 	TEXT("listeners", listeners, "PLAINTEXT://127.0.0.1:9092",
-	     "NAME://HOST:PORT,...; names: PLAINTEXT (clients), SLOT (clients, slot view), INTERNAL (brokers)"),
-	TEXT("advertised.listeners", advertised_listeners, NULL, "what clients are told instead of listeners"),
+	     "NAME://HOST:PORT,...; names: PLAINTEXT (clients), SLOT (clients, slot view), "
+	     "INTERNAL (brokers)"),
+	TEXT("advertised.listeners", advertised_listeners, NULL,
+	     "what clients are told instead of listeners"),
 	TEXT("log.dirs", log_dirs, "./data", "the data directory (one)"),
-	TEXT("controller.quorum.voters", quorum_voters, NULL, "ID@HOST:PORT,...: internal listeners of the voters"),
-	TEXT("cluster.secret.file", cluster_secret_file, NULL, "32 bytes that every broker of the cluster has, mode 0600"),
+	TEXT("controller.quorum.voters", quorum_voters, NULL,
+	     "ID@HOST:PORT,...: internal listeners of the voters"),
+	TEXT("cluster.secret.file", cluster_secret_file, NULL,
+	     "32 bytes that every broker of the cluster has, mode 0600"),
 	TEXT("broker.rack", rack, NULL, "replicas are spread over racks"),
-	INT("slots.count", slot_count, "12", 1, IMAGE_MOST_SLOTS, "slots that a new cluster begins with"),
+	INT("slots.count", slot_count, "12", 1, IMAGE_MOST_SLOTS,
+	    "slots that a new cluster begins with"),
 	TEXT("slots.addresses", slot_addresses, NULL,
-	     "HOST:PORT, HOST:PORT-PORT or HOST-HOST:PORT for consecutive slots, HOST:PORT=SLOT for one more"),
+	     "HOST:PORT, HOST:PORT-PORT or HOST-HOST:PORT for consecutive slots, HOST:PORT=SLOT "
+	     "for one more"),
 	TEXT("steer.socket", steer_socket, NULL, "Unix socket of this node's bwsteer"),
-	CHOICE("flush", flush, "ack", flush_modes, "ack: durable before acknowledged; async: the page cache"),
+	CHOICE("flush", flush, "ack", flush_modes,
+	       "ack: durable before acknowledged; async: the page cache"),
 	CHOICE("log.level", log_level, "info", log_levels, "how much is said on standard error"),
 	/* topics */
 	INT("num.network.threads", shards, "0", 0, 256, "shards; 0: one for each core"),
 	INT("num.partitions", num_partitions, "1", 1, 100000, "of a topic that does not say"),
-	INT("default.replication.factor", default_replication_factor, "0", 0, 1000, "0: three, or as many as there are brokers"),
-	INT("min.insync.replicas", min_insync_replicas, "0", 0, 1000, "0: two from three replicas on"),
-	BOOL("auto.create.topics.enable", auto_create_topics, "true", "topics come into being on first use"),
-	BOOL("unclean.leader.election.enable", unclean_elections, "false", "may lose acknowledged records"),
+	INT("default.replication.factor", default_replication_factor, "0", 0, 1000,
+	    "0: three, or as many as there are brokers"),
+	INT("min.insync.replicas", min_insync_replicas, "0", 0, 1000,
+	    "0: two from three replicas on"),
+	BOOL("auto.create.topics.enable", auto_create_topics, "true",
+	     "topics come into being on first use"),
+	BOOL("unclean.leader.election.enable", unclean_elections, "false",
+	     "may lose acknowledged records"),
 	BOOL("auto.leader.rebalance.enable", auto_rebalance, "true", "slots go home by themselves"),
-	INT("leader.imbalance.check.interval.seconds", rebalance_interval_s, "300", 1, 1000000, "how often that is looked at, s"),
+	INT("leader.imbalance.check.interval.seconds", rebalance_interval_s, "300", 1, 1000000,
+	    "how often that is looked at, s"),
 	/* logs and requests */
-	INT("log.segment.bytes", segment_bytes, "1073741824", 1024, INT32_MAX, "size at which a segment is closed, bytes"),
-	INT("log.index.interval.bytes", index_interval_bytes, "4096", 64, INT32_MAX, "one index entry for so many bytes"),
-	INT("producer.id.expiration.ms", producer_expiry_ms, "86400000", 1, INT64_MAX, "producer ids unused for so long are forgotten, ms"),
-	INT("socket.request.max.bytes", request_max_bytes, "104857600", 1024, INT32_MAX, "largest request, bytes"),
-	INT("message.max.bytes", message_max_bytes, "1048588", 100, INT32_MAX, "largest record batch, bytes"),
-	INT("session.max.in.flight", session_max_in_flight, "1000", 1, 100000, "requests of one connection under way"),
-	INT("replica.lag.time.max.ms", replica_lag_time_max_ms, "10000", 100, INT32_MAX, "a follower that is behind for longer leaves the ISR, ms"),
-	INT("replica.fetch.max.bytes", replica_fetch_max_bytes, "1048576", 1024, INT32_MAX, "of one partition in one fetch, bytes"),
-	INT("replica.fetch.wait.max.ms", replica_fetch_wait_max_ms, "500", 1, 10000, "how long a leader parks an empty fetch, ms"),
+	INT("log.segment.bytes", segment_bytes, "1073741824", 1024, INT32_MAX,
+	    "size at which a segment is closed, bytes"),
+	INT("log.index.interval.bytes", index_interval_bytes, "4096", 64, INT32_MAX,
+	    "one index entry for so many bytes"),
+	INT("producer.id.expiration.ms", producer_expiry_ms, "86400000", 1, INT64_MAX,
+	    "producer ids unused for so long are forgotten, ms"),
+	INT("socket.request.max.bytes", request_max_bytes, "104857600", 1024, INT32_MAX,
+	    "largest request, bytes"),
+	INT("message.max.bytes", message_max_bytes, "1048588", 100, INT32_MAX,
+	    "largest record batch, bytes"),
+	INT("session.max.in.flight", session_max_in_flight, "1000", 1, 100000,
+	    "requests of one connection under way"),
+	INT("replica.lag.time.max.ms", replica_lag_time_max_ms, "10000", 100, INT32_MAX,
+	    "a follower that is behind for longer leaves the ISR, ms"),
+	INT("replica.fetch.max.bytes", replica_fetch_max_bytes, "1048576", 1024, INT32_MAX,
+	    "of one partition in one fetch, bytes"),
+	INT("replica.fetch.wait.max.ms", replica_fetch_wait_max_ms, "500", 1, 10000,
+	    "how long a leader parks an empty fetch, ms"),
 	/* the quorum, death and leases (S2, S11) */
-	INT("controller.quorum.election.timeout.ms", election_timeout_ms, "1000", 50, 60000, "without a sign of the leader, ms"),
+	INT("controller.quorum.election.timeout.ms", election_timeout_ms, "1000", 50, 60000,
+	    "without a sign of the leader, ms"),
 	INT("broker.heartbeat.interval.ms", heartbeat_interval_ms, "50", 5, 10000, "ms"),
-	INT("broker.session.timeout.ms", session_timeout_ms, "2000", 100, 600000, "a silent broker that may live is fenced after it, ms"),
-	INT("death.silence.ms", silence_ms, "150", 10, 60000, "silence that makes the controller dial, ms"),
-	INT("death.dial.unanswered.ms", dial_unanswered_ms, "50", 5, 60000, "until an unanswered dial is repeated, ms"),
-	INT("death.dial.again.ms", dial_again_ms, "20", 1, 60000, "until a dial that proved nothing is repeated, ms"),
-	INT("controller.answers.ms", controller_answers_ms, "300", 10, 60000, "a controller that heard no majority for longer answers no heartbeat, ms"),
-	INT("controller.judges.ms", controller_judges_ms, "200", 10, 60000, "... and fences nobody, ms"),
-	INT("slot.lease.ms", lease_ms, "1000", 100, 60000, "announcing without a renewal ends after it, ms"),
-	INT("slot.release.ms", release_ms, "100", 1, 10000, "for answers to leave before connections are reset, ms"),
-	INT("slot.hold.ms", hold_ms, "1000", 1, 60000, "a connection without a reachable holder is held, ms"),
-	BOOL("slot.forwarding", forwarding, "true", "carry connections to other holders where no program does"),
+	INT("broker.session.timeout.ms", session_timeout_ms, "2000", 100, 600000,
+	    "a silent broker that may live is fenced after it, ms"),
+	INT("death.silence.ms", silence_ms, "150", 10, 60000,
+	    "silence that makes the controller dial, ms"),
+	INT("death.dial.unanswered.ms", dial_unanswered_ms, "50", 5, 60000,
+	    "until an unanswered dial is repeated, ms"),
+	INT("death.dial.again.ms", dial_again_ms, "20", 1, 60000,
+	    "until a dial that proved nothing is repeated, ms"),
+	INT("controller.answers.ms", controller_answers_ms, "300", 10, 60000,
+	    "a controller that heard no majority for longer answers no heartbeat, ms"),
+	INT("controller.judges.ms", controller_judges_ms, "200", 10, 60000,
+	    "... and fences nobody, ms"),
+	INT("slot.lease.ms", lease_ms, "1000", 100, 60000,
+	    "announcing without a renewal ends after it, ms"),
+	INT("slot.release.ms", release_ms, "100", 1, 10000,
+	    "for answers to leave before connections are reset, ms"),
+	INT("slot.hold.ms", hold_ms, "1000", 1, 60000,
+	    "a connection without a reachable holder is held, ms"),
+	BOOL("slot.forwarding", forwarding, "true",
+	     "carry connections to other holders where no program does"),
 	/* Kafka's, without a meaning here */
 	IGNORED("process.roles"),
 	IGNORED("controller.listener.names"),

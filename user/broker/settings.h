@@ -70,21 +70,23 @@ struct voter_address {
 struct broker_addresses {
 	struct image_endpoint listeners[IMAGE_LISTENERS];  /* where we listen; host NULL: not */
 	struct image_endpoint advertised[IMAGE_LISTENERS]; /* what others are told */
-	struct image_endpoint *slots; /* slot * per_slot + i; NULL when there are none; host NULL ends
-				       * a slot's list */
+	struct image_endpoint *slots; /* slot * per_slot + i; NULL when there are none; host NULL
+				       * ends a slot's list */
 	int32_t per_slot, slot_count;
 	struct voter_address voters[QUORUM_MOST_VOTERS];
 	int32_t voter_count;
 };
 
 /* Parses listeners, voters and slot addresses. Returns 0, or -EINVAL with a sentence. */
-int broker_addresses_parse(const struct broker_settings *settings, struct broker_addresses *ret_addresses,
+int broker_addresses_parse(const struct broker_settings *settings,
+			   struct broker_addresses *ret_addresses,
 			   char error[static SETTINGS_ERROR_BYTES]);
 void broker_addresses_done(struct broker_addresses *addresses);
 
 /* "ID@HOST:PORT[:DIRECTORY-ID],..." as in controller.quorum.voters and --initial-controllers.
  * Returns how many, or -EINVAL with a sentence. */
-int broker_parse_voters(const char *name, const char *text, struct voter_address voters[static QUORUM_MOST_VOTERS],
+int broker_parse_voters(const char *name, const char *text,
+			struct voter_address voters[static QUORUM_MOST_VOTERS],
 			char error[static SETTINGS_ERROR_BYTES]);
 
 void image_endpoint_done(struct image_endpoint *endpoint);

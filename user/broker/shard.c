@@ -1,6 +1,7 @@
 /* Owns a shard's life: listeners, adoption of connections, the tick of its replicas. */
 #include "broker/shard.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/fetcher.h"
 #include "broker/limits.h"
@@ -24,7 +25,8 @@ struct adoption {
 static void adoption_run(struct env *here, struct env_message *message)
 {
 	struct adoption *adoption = (struct adoption *)message;
-	struct session *session = session_new(&adoption->shard->worker, adoption->socket, &adoption->view);
+	struct session *session =
+		session_new(&adoption->shard->worker, adoption->socket, &adoption->view);
 
 	(void)here;
 	if (adoption->early_size)
@@ -32,8 +34,8 @@ static void adoption_run(struct env *here, struct env_message *message)
 	mem_free(adoption);
 }
 
-void shard_adopt(struct env *from, struct shard *shard, struct env_socket *socket, const struct view *view,
-		 const void *early, size_t early_size)
+void shard_adopt(struct env *from, struct shard *shard, struct env_socket *socket,
+		 const struct view *view, const void *early, size_t early_size)
 {
 	struct adoption *adoption = mem_alloc(sizeof(*adoption) + early_size);
 
@@ -82,10 +84,11 @@ static int listen_one(struct shard *shard, enum image_listener which, env_socket
 
 	if (!endpoint->host)
 		return 0;
-	rc = env_listen(shard->worker.env, &endpoint->address, (struct env_listen_options){0}, ready, shard,
-			&shard->listeners[which]);
+	rc = env_listen(shard->worker.env, &endpoint->address, (struct env_listen_options){0},
+			ready, shard, &shard->listeners[which]);
 	if (rc < 0)
-		env_log(shard->worker.env, LOG_ERROR, "cannot listen on %s: %s; set listeners to a free address",
+		env_log(shard->worker.env, LOG_ERROR,
+			"cannot listen on %s: %s; set listeners to a free address",
 			net_address_format(&endpoint->address, text), strerror(-rc));
 	return rc;
 }
@@ -104,10 +107,10 @@ int shard_listen(struct shard *shard)
 
 static void shard_tick(struct env_timer *timer)
 {
-	struct shard *shard = (struct shard *)((char *)timer - offsetof(struct shard, tick));
+	struct shard *shard = container_of(timer, struct shard, tick);
 	struct hosted *hosted, *next;
 
-	HASH_ITER (hh, shard->hosted, hosted, next)
+	HASH_ITER(hh, shard->hosted, hosted, next)
 		replica_tick(hosted->replica);
 	env_timer_after(shard->worker.env, timer, REPLICA_TICK_MS * 1000);
 }
@@ -140,7 +143,7 @@ int shard_close_logs(struct shard *shard)
 	struct hosted *hosted, *next;
 	int result = 0;
 
-	HASH_ITER (hh, shard->hosted, hosted, next) {
+	HASH_ITER(hh, shard->hosted, hosted, next) {
 		struct plog *log;
 		int rc;
 
@@ -166,7 +169,7 @@ void shard_free(struct shard *shard)
 	fetchers_done(shard);
 	for (int i = 0; i < IMAGE_LISTENERS; i++)
 		env_socket_close(shard->worker.env, shard->listeners[i]);
-	HASH_ITER (hh, shard->hosted, hosted, next) {
+	HASH_ITER(hh, shard->hosted, hosted, next) {
 		HASH_DEL(shard->hosted, hosted);
 		plog_close(replica_free(hosted->replica));
 		mem_free(hosted->folder);

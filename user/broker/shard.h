@@ -36,17 +36,17 @@ struct producer_ids { /* the rest of this shard's block (controller_allocate_pro
 struct shard {
 	struct worker worker;
 	unsigned number;
-	struct hosted *hosted;         /* uthash */
-	struct slot_listener *slots;   /* one for each slot of this shard, utlist */
-	struct forward *forwards;      /* connections to slots held elsewhere, utlist */
+	struct hosted *hosted;       /* uthash */
+	struct slot_listener *slots; /* one for each slot of this shard, utlist */
+	struct forward *forwards;    /* connections to slots held elsewhere, utlist */
 	struct forward_counts forward_counts;
-	struct fetcher *fetchers;      /* one for each leader that we follow here, utlist */
+	struct fetcher *fetchers; /* one for each leader that we follow here, utlist */
 	struct producer_ids producer_ids;
 	struct replica_options replica_options;
 	struct plog_options plog_options;
 	struct env_timer tick;
 	struct env_socket *listeners[IMAGE_LISTENERS]; /* shard 0 only */
-	unsigned next_adopter;         /* connections are dealt out in turn */
+	unsigned next_adopter;                         /* connections are dealt out in turn */
 };
 
 struct shard *shard_new(struct broker *broker, struct env *env, unsigned number);
@@ -56,8 +56,8 @@ int shard_listen(struct shard *shard);
 int shard_close_logs(struct shard *shard);
 void shard_free(struct shard *shard);
 
-/* On the shard's loop: the next image, whose reference is taken over (S8: the control thread is told
- * when it has been applied, by control_image_applied()). */
+/* On the shard's loop: the next image, whose reference is taken over (S8: the control thread is
+ * told when it has been applied, by control_image_applied()). */
 void shard_apply(struct shard *shard, struct image *image);
 
 /* On the shard's loop. NULL when it does not host it. */
@@ -65,5 +65,5 @@ struct hosted *shard_find(struct shard *shard, struct uuid topic_id, int32_t par
 
 /* From any loop: hands a detached socket over to become a session with this view. `early` bytes (or
  * NULL) were received already; they are copied. */
-void shard_adopt(struct env *from, struct shard *shard, struct env_socket *socket, const struct view *view,
-		 const void *early, size_t early_size);
+void shard_adopt(struct env *from, struct shard *shard, struct env_socket *socket,
+		 const struct view *view, const void *early, size_t early_size);

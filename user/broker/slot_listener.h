@@ -1,5 +1,6 @@
-/* The listeners of a shard's slots (S3, S5): open on every broker, whoever holds the slot, for as long
- * as the image names the address. Also S4's release of a slot that moved away. On the shard's loop. */
+/* The listeners of a shard's slots (S3, S5): open on every broker, whoever holds the slot, for as
+ * long as the image names the address. Also S4's release of a slot that moved away. On the shard's
+ * loop. */
 #pragma once
 
 #include "broker/shard.h"

@@ -1,4 +1,5 @@
-/* Owns the two views of one cluster. A client of one view never gets an address of the other (S6). */
+/* Owns the two views of one cluster. A client of one view never gets an address of the other (S6).
+ */
 #include "broker/view.h"
 
 #include "broker/control.h"
@@ -51,5 +52,6 @@ int32_t view_controller_id(const struct request *request)
 	const struct broker *broker = request->worker->broker;
 	int32_t controller = control_leader_id(broker->control);
 
-	return request->view.kind == VIEW_SLOT || controller < 0 ? broker->identity.node_id : controller;
+	return request->view.kind == VIEW_SLOT || controller < 0 ? broker->identity.node_id
+								 : controller;
 }

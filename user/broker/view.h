@@ -1,4 +1,5 @@
-/* What a client is shown of the cluster (S6, S7): real brokers, or slots as if they were brokers. */
+/* What a client is shown of the cluster (S6, S7): real brokers, or slots as if they were brokers.
+ */
 #pragma once
 
 #include "broker/request.h"

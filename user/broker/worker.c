@@ -1,6 +1,7 @@
 /* Owns what every loop of the broker has: the image in force and those who wait for a later one. */
 #include "broker/worker.h"
 
+#include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/limits.h"
 #include "broker/request.h"
@@ -32,8 +33,7 @@ void worker_done(struct worker *worker)
 
 static void waiter_deadline(struct env_timer *timer)
 {
-	struct image_waiter *waiter =
-		(struct image_waiter *)((char *)timer - offsetof(struct image_waiter, timer));
+	struct image_waiter *waiter = container_of(timer, struct image_waiter, timer);
 
 	DL_DELETE(waiter->worker->image_waiters, waiter);
 	waiter->look(waiter, true);

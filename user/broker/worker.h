@@ -21,13 +21,13 @@ struct image_waiter {
 struct worker {
 	struct env *env;
 	struct broker *broker;
-	struct image *image;            /* never NULL after worker_init() */
-	struct session *sessions;       /* a utlist */
+	struct image *image;      /* never NULL after worker_init() */
+	struct session *sessions; /* a utlist */
 	struct request *free_requests;
 	unsigned free_request_count;
 	struct image_waiter *image_waiters;
-	uint8_t *scratch;               /* SCRATCH_BYTES */
-	uint64_t connections_refused;   /* strangers and nonsense, for the counters */
+	uint8_t *scratch;             /* SCRATCH_BYTES */
+	uint64_t connections_refused; /* strangers and nonsense, for the counters */
 	/* A session ended, whoever ended it. May be NULL. */
 	void (*session_ended)(struct worker *worker, const struct session *session);
 };
