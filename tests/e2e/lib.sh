@@ -41,8 +41,14 @@ start_broker() # SETTING=VALUE...
 	done
 	"$build/bellwether" "${words[@]}" >>"$work/broker.log" 2>&1 </dev/null &
 	broker_pid=$!
-	until_true 20 "$build/bwctl" -b "127.0.0.1:$port" --timeout 1 cluster ||
-		die "the broker does not answer"
+	until_true 20 single_is_ready || die "the broker is not ready"
+}
+
+# It answers, and it is not fenced any more.
+single_is_ready()
+{
+	"$build/bwctl" -b "127.0.0.1:$port" --timeout 1 cluster --json |
+		jq -e '.brokers | length == 1'
 }
 
 stop_broker() # SIGNAL
