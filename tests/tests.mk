@@ -4,17 +4,24 @@
 # stands in tests/suites/; tests/run runs them.
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/bare) \
+	$(patsubst %,$(BUILD)/tests/e2e/%,batches requests hostile) \
 	$(BUILD)/bpf/lab_pass.bpf.o
-SIM_PROGRAMS := $(BUILD)/tests/sim/quorum_sim
+SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim)
 # Everything that the suites run and that has to be built: add to it where a link rule is added.
 TEST_PROGRAMS = $(UNIT_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) $(BUILD)/tests/fuzz/wire_fuzz
 
 .PHONY: unit e2e-programs test-programs tsan
 .SECONDEXPANSION:
 unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
-# The tests of logs run on a simulated disk.
-unit_simulation = $(if $(filter plog/%,$(1)),\
-	$(patsubst %,$(BUILD)/obj/tests/sim/%.o,sim_disk sim_env_single))
+# The simulated world, and whole brokers with their clients in it.
+sim_world := $(patsubst %,$(BUILD)/obj/tests/sim/sim_%.o,\
+	world process loop files net stream disk)
+sim_cluster := $(sim_world) $(patsubst %,$(BUILD)/obj/tests/sim/sim_%.o,\
+	cluster client link producer reader history replicas)
+# The tests of logs and replicas run on a simulated disk.
+unit_simulation = $(if $(filter plog/% replica/%,$(1)),\
+	$(patsubst %,$(BUILD)/obj/tests/sim/%.o,sim_disk sim_env_single)) \
+	$(if $(filter sim/%,$(1)),$(sim_world))
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 # The unit tests of every folder may use the real env; those above base mostly need it. base comes
 # last, once: os needs it, and of an archive that is named twice make keeps the first in $^.
@@ -31,10 +38,26 @@ test-programs: $$(TEST_PROGRAMS)
 $(BUILD)/tests/e2e/history: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2e/history*.c))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lrdkafka
+# Programs that speak for themselves: the wire's code, and for hostile the brokers' own handshake.
+$(BUILD)/tests/e2e/batches: $(BUILD)/obj/tests/e2e/batches.o $(call archives,wire)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
+$(BUILD)/tests/e2e/requests: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2e/requests*.c)) \
+	$(call archives,ctl)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_ctl) $(LIBS_base)
+$(BUILD)/tests/e2e/hostile: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2e/hostile*.c)) \
+	$(call archive,os) $(call archives,broker)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
 $(BUILD)/tests/fuzz/wire_fuzz: $(BUILD)/obj/tests/fuzz/wire_fuzz.o $(call archives,wire)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
 $(BUILD)/tests/sim/quorum_sim: $(BUILD)/obj/tests/sim/quorum_sim.o $(call archives,quorum)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
+$(BUILD)/tests/sim/cluster_%: $(BUILD)/obj/tests/sim/cluster_%.o $(sim_cluster) \
+	$(call archives,broker)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call archives,ctl)

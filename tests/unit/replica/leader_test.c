@@ -445,9 +445,12 @@ static void r46_a_failed_flush_takes_the_partition_offline(void **state)
 
 	(void)state;
 	stage_lead(&s, true, B1, B1);
-	stage_await(&s, &w, stage_append(&s, 1), true);
+	world_run(s.world);
 	world_fail_disk(s.world);
+	stage_await(&s, &w, stage_append(&s, 1), true);
+	world_run(s.world);
 	assert_int_equal(s.failures, 1);
+	assert_int_equal(s.failure, -EIO);
 	TEST_WAITER(&w, 1, REPLICA_STORAGE);
 	assert_int_equal(replica_role(s.replica), REPLICA_OFFLINE);
 	assert_int_equal(stage_try_append(&s, 1, false, &appended), REPLICA_STORAGE);

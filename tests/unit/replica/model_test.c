@@ -15,7 +15,7 @@
 
 enum {
 	NODES = 3,
-	SEEDS = 300,
+	SEEDS = 1000,
 	STEPS = 1500,
 	HEALING_ROUNDS = 400,
 	MOST_MESSAGES = 32,
@@ -190,6 +190,8 @@ static void model_start(struct model_node *n)
 	struct uuid topic_id = {.bytes = {7}};
 
 	n->log = world_open(n->world);
+	if (!n->log)
+		model_fail(m, "a log that was durable is broken", n->id);
 	n->replica = replica_new(world_env(n->world), &options, &callbacks, "orders", topic_id, 0,
 				 n->log);
 	n->is_stuck = false;
@@ -576,8 +578,10 @@ static void model_step(struct model *m)
 {
 	struct model_node *n = &m->node[1 + model_random(m, NODES)];
 
-	for (int id = 1; id <= NODES; id++)
-		world_advance(m->node[id].world, 1000 * (1 + model_random(m, 40)));
+	for (int id = 1; id <= NODES; id++) {
+		if (m->node[id].replica)
+			world_advance(m->node[id].world, 1000 * (1 + model_random(m, 40)));
+	}
 	if (model_random(m, 50) == 0)
 		model_fault(m, n);
 	else if (model_random(m, 2) == 0)
