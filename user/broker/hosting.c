@@ -159,5 +159,7 @@ void shard_apply(struct shard *shard, struct image *image)
 	slot_listeners_apply(shard, image);
 	worker_set_image(&shard->worker, image);
 	forwards_follow(shard);
+	if (image_broker_is_live(image, shard->worker.broker->identity.node_id))
+		shard_begin_to_accept(shard);
 	control_image_applied(shard->worker.broker, shard->worker.env, image->offset);
 }

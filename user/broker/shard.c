@@ -90,7 +90,16 @@ static int listen_one(struct shard *shard, enum image_listener which, env_socket
 		env_log(shard->worker.env, LOG_ERROR,
 			"cannot listen on %s: %s; set listeners to a free address",
 			net_address_format(&endpoint->address, text), strerror(-rc));
+	else
+		env_socket_watch(shard->worker.env, shard->listeners[which], 0);
 	return rc;
+}
+
+void shard_begin_to_accept(struct shard *shard)
+{
+	for (int i = 0; i < IMAGE_LISTENERS; i++)
+		if (shard->listeners[i])
+			env_socket_watch(shard->worker.env, shard->listeners[i], ENV_READABLE);
 }
 
 int shard_listen(struct shard *shard)
