@@ -28,7 +28,7 @@ struct sim_log {
 	char *topic;
 	int32_t partition;
 	struct sim_record *records;
-	int64_t count, capacity, acked;
+	int64_t count, capacity, acked, acked_end;
 	char **seen; /* by offset; NULL: nothing was read there */
 	int64_t seen_end, seen_capacity;
 	struct sim_log *prev, *next;
@@ -125,6 +125,8 @@ void sim_log_acked(struct sim_log *log, int64_t number, int64_t offset)
 	record->acked = true;
 	record->acked_offset = offset;
 	log->acked++;
+	if (offset >= log->acked_end)
+		log->acked_end = offset + 1;
 }
 
 static void make_room(struct sim_log *log, int64_t offset)
@@ -249,6 +251,26 @@ unsigned sim_history_check(struct sim_history *history,
 
 /* ---- what it is ---- */
 
+struct sim_log *sim_history_first(struct sim_history *history)
+{
+	return history->logs;
+}
+
+struct sim_log *sim_log_next(struct sim_log *log)
+{
+	return log->next;
+}
+
+int64_t sim_history_acked(const struct sim_history *history)
+{
+	const struct sim_log *log;
+	int64_t acked = 0;
+
+	DL_FOREACH(history->logs, log)
+		acked += log->acked;
+	return acked;
+}
+
 const char *sim_log_topic(const struct sim_log *log)
 {
 	return log->topic;
@@ -272,6 +294,11 @@ int64_t sim_log_added(const struct sim_log *log)
 int64_t sim_log_acked_count(const struct sim_log *log)
 {
 	return log->acked;
+}
+
+int64_t sim_log_acked_end(const struct sim_log *log)
+{
+	return log->acked_end;
 }
 
 int64_t sim_log_read_end(const struct sim_log *log)

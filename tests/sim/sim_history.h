@@ -16,6 +16,12 @@ void sim_history_free(struct sim_history *history);
 /* Makes it when it is new. It belongs to the history. */
 struct sim_log *sim_history_log(struct sim_history *history, const char *topic, int32_t partition);
 
+/* All logs, one after the other; NULL ends them. */
+struct sim_log *sim_history_first(struct sim_history *history);
+struct sim_log *sim_log_next(struct sim_log *log);
+/* Over all logs. */
+int64_t sim_history_acked(const struct sim_history *history);
+
 const char *sim_log_topic(const struct sim_log *log);
 int32_t sim_log_partition(const struct sim_log *log);
 
@@ -31,6 +37,8 @@ void sim_log_fail(struct sim_log *log, const char *what, int64_t number);
 
 int64_t sim_log_added(const struct sim_log *log);
 int64_t sim_log_acked_count(const struct sim_log *log);
+/* One past the highest offset that was acknowledged. */
+int64_t sim_log_acked_end(const struct sim_log *log);
 /* One past the highest offset that was read. */
 int64_t sim_log_read_end(const struct sim_log *log);
 

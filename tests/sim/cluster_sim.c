@@ -1,0 +1,299 @@
+/* Runs whole clusters from seeds: some virtual seconds of random faults under load, then the faults
+ * end, and everything acknowledged must be there once, in order, alike on every replica, and the
+ * cluster must be alive.
+ *
+ *	cluster_sim [SEEDS [FIRST [BROKERS]]]
+ *
+ * Each seed runs in a process of its own, so that an assertion fails one seed only. A failure prints
+ * SEED=n and how to replay it. SIM_VERBOSE=1 shows log lines and faults with virtual times, SIM_TRACE=1
+ * every event, SIM_TWICE=1 runs each seed twice and compares the traces. */
+#include "sim/sim_cluster.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	PARTITIONS = 4,
+	FAULTY_MS = 8000,
+	CALM_MS = 3000,
+	MOST_FAULT_GAP_MS = 1500,
+	MOST_PRODUCE_GAP_MS = 40,
+	MOST_EVENTS = 20000000, /* more is a loop that never rests */
+	SEED_MOST_S = 120,      /* of real time, for one seed */
+};
+
+static const char topic[] = "orders";
+
+struct scenario {
+	struct sim *s;
+	struct sim_random random; /* its own: a fault more changes no draw of the world's */
+	uint64_t produced;
+	unsigned brokers;
+	bool power, clean; /* which kinds of ends this seed has */
+};
+
+/* ---- load ---- */
+
+static void produce_some(struct scenario *c)
+{
+	uint64_t count = sim_random_between(&c->random, 1, 8);
+	char text[32];
+
+	for (uint64_t i = 0; i < count; i++) {
+		snprintf(text, sizeof(text), "record-%06llu", (unsigned long long)c->produced++);
+		sim_produce(c->s, topic, (int32_t)sim_random_below(&c->random, PARTITIONS), text);
+	}
+}
+
+static void load_for(struct scenario *c, uint64_t duration_ms)
+{
+	uint64_t end_us = sim_world_now_us(sim_world_of(c->s)) + duration_ms * 1000;
+
+	while (sim_world_now_us(sim_world_of(c->s)) < end_us) {
+		produce_some(c);
+		sim_run_ms(c->s, sim_random_between(&c->random, 1, MOST_PRODUCE_GAP_MS));
+	}
+}
+
+/* ---- faults ---- */
+
+static int32_t draw_broker(struct scenario *c)
+{
+	return (int32_t)sim_random_between(&c->random, 1, c->brokers);
+}
+
+static struct sim_process *draw_process(struct scenario *c)
+{
+	uint64_t place = sim_random_below(&c->random, c->brokers + 1);
+
+	return place == c->brokers ? sim_client_process(c->s) : sim_broker(c->s, (int32_t)place + 1);
+}
+
+static void cut_a_link(struct scenario *c)
+{
+	struct sim_world *world = sim_world_of(c->s);
+	struct sim_process *a = draw_process(c), *b = draw_process(c);
+
+	if (a == b)
+		return;
+	sim_net_cut(world, a, b);
+	if (sim_random_below(&c->random, 3) > 0)
+		sim_net_cut(world, b, a);
+}
+
+static void isolate(struct scenario *c)
+{
+	struct sim_process *one = sim_broker(c->s, draw_broker(c));
+
+	for (unsigned i = 1; i <= c->brokers; i++) {
+		sim_net_cut(sim_world_of(c->s), one, sim_broker(c->s, (int32_t)i));
+		sim_net_cut(sim_world_of(c->s), sim_broker(c->s, (int32_t)i), one);
+	}
+}
+
+static void end_a_broker(struct scenario *c)
+{
+	int32_t broker = draw_broker(c);
+	uint64_t how = sim_random_below(&c->random, 4);
+
+	if (how == 0 && c->power)
+		sim_power_cut(c->s, broker);
+	else if (how == 1 && c->clean)
+		sim_stop(c->s, broker);
+	else
+		sim_crash(c->s, broker);
+}
+
+static void pause_or_resume(struct scenario *c)
+{
+	struct sim_process *process = sim_broker(c->s, draw_broker(c));
+
+	if (sim_process_is_paused(process))
+		sim_process_resume(process);
+	else
+		sim_process_pause(process);
+}
+
+static void repair_something(struct scenario *c)
+{
+	int32_t broker = draw_broker(c);
+
+	sim_process_resume(sim_broker(c->s, broker));
+	sim_start(c->s, broker);
+	if (sim_random_below(&c->random, 2))
+		sim_net_mend_all(sim_world_of(c->s));
+}
+
+static void one_fault(struct scenario *c)
+{
+	struct sim_process *process = sim_broker(c->s, draw_broker(c));
+
+	switch (sim_random_below(&c->random, 11)) {
+	case 0:
+	case 1:
+		end_a_broker(c);
+		break;
+	case 2:
+		pause_or_resume(c);
+		break;
+	case 3:
+		cut_a_link(c);
+		break;
+	case 4:
+		isolate(c);
+		break;
+	case 5:
+		sim_net_drop_connections(sim_world_of(c->s), process,
+					 sim_random_between(&c->random, 1, 4));
+		break;
+	case 6:
+		sim_process_set_disk_slowness(process,
+					      (unsigned)sim_random_between(&c->random, 1, 40));
+		break;
+	case 7:
+		sim_process_shift_wall_clock(process,
+					     (int64_t)sim_random_below(&c->random, 7200000) - 3600000);
+		break;
+	default:
+		repair_something(c);
+		break;
+	}
+}
+
+static void heal(struct scenario *c)
+{
+	sim_say(sim_world_of(c->s), "---- all is healed ----");
+	sim_net_mend_all(sim_world_of(c->s));
+	for (unsigned i = 1; i <= c->brokers; i++) {
+		sim_process_resume(sim_broker(c->s, (int32_t)i));
+		sim_process_set_disk_slowness(sim_broker(c->s, (int32_t)i), 1);
+	}
+	sim_run_ms(c->s, 10);
+	sim_start_all(c->s);
+}
+
+/* ---- one seed ---- */
+
+static unsigned complain(const char *what)
+{
+	printf("  %s\n", what);
+	return 1;
+}
+
+static unsigned live_and_check(struct scenario *c)
+{
+	unsigned findings = 0;
+
+	heal(c);
+	if (!sim_wait_all_acked(c->s))
+		findings += complain("not-alive: records stay unacknowledged a minute after the faults");
+	/* Who was stopped cleanly in the last moment of the faults is down only now. */
+	sim_start_all(c->s);
+	load_for(c, CALM_MS);
+	if (!sim_wait_all_acked(c->s))
+		findings += complain("not-alive: records stay unacknowledged without faults");
+	if (sim_bad_ends(c->s))
+		findings += complain("bad-end: a broker ended by itself, or did not start");
+	return findings + sim_check(c->s);
+}
+
+static unsigned run_scenario(uint64_t seed, unsigned brokers, uint64_t *ret_hash)
+{
+	struct scenario c = {.random = {seed ^ 0x5ca1ab1e}, .brokers = brokers};
+	struct sim_cluster_options options = {.seed = seed, .brokers = brokers,
+					      .verbose = getenv("SIM_VERBOSE") != NULL,
+					      .trace = getenv("SIM_TRACE") != NULL};
+	uint64_t end_us;
+	unsigned findings = 0;
+
+	options.slot_view = brokers > 1 && sim_random_below(&c.random, 2);
+	c.power = sim_random_below(&c.random, 2);
+	c.clean = sim_random_below(&c.random, 2);
+	c.s = sim_new(&options);
+	sim_start_all(c.s);
+	if (!sim_create_topic(c.s, topic, PARTITIONS, (int16_t)(brokers < 3 ? 1 : 3)))
+		findings += complain("not-alive: a new cluster made no topic");
+	end_us = sim_world_now_us(sim_world_of(c.s)) + (uint64_t)FAULTY_MS * 1000;
+	while (findings == 0 && sim_world_now_us(sim_world_of(c.s)) < end_us) {
+		load_for(&c, sim_random_between(&c.random, 10, MOST_FAULT_GAP_MS));
+		one_fault(&c);
+	}
+	if (findings == 0)
+		findings = live_and_check(&c);
+	*ret_hash = sim_world_hash(sim_world_of(c.s));
+	if (getenv("SIM_VERBOSE"))
+		fprintf(stderr, "seed %llu: %lld acknowledged, %llu events, %.3f s, hash %016llx\n",
+			(unsigned long long)seed, (long long)sim_acked(c.s),
+			(unsigned long long)sim_world_events(sim_world_of(c.s)),
+			(double)sim_world_now_us(sim_world_of(c.s)) / 1e6, (unsigned long long)*ret_hash);
+	sim_free(c.s);
+	return findings;
+}
+
+static unsigned run_seed(uint64_t seed, unsigned brokers)
+{
+	uint64_t hash, again;
+	unsigned findings = run_scenario(seed, brokers, &hash);
+
+	if (getenv("SIM_TWICE")) {
+		run_scenario(seed, brokers, &again);
+		if (hash != again)
+			findings += complain("nondeterministic: the same seed, another trace");
+	}
+	return findings;
+}
+
+/* ---- many seeds ---- */
+
+static bool run_apart(uint64_t seed, unsigned brokers)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	if (child == 0) {
+		unsigned findings;
+
+		alarm(SEED_MOST_S);
+		findings = run_seed(seed, brokers);
+		fflush(NULL);
+		_exit(findings > 0);
+	}
+	if (child < 0 || waitpid(child, &status, 0) < 0) {
+		perror("cluster_sim");
+		exit(2);
+	}
+	if (WIFSIGNALED(status))
+		printf("  ended by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t seeds = argc > 1 ? strtoull(argv[1], NULL, 10) : 20;
+	uint64_t first = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+	unsigned brokers = argc > 3 ? (unsigned)strtoul(argv[3], NULL, 10) : 3;
+	uint64_t passed = 0, failed = 0;
+
+	if (seeds == 0 || brokers == 0 || brokers > SIM_MOST_BROKERS) {
+		fprintf(stderr, "usage: cluster_sim [SEEDS [FIRST [BROKERS, at most %d]]]\n",
+			SIM_MOST_BROKERS);
+		return 2;
+	}
+	for (uint64_t seed = first; seed < first + seeds; seed++) {
+		if (run_apart(seed, brokers)) {
+			passed++;
+			continue;
+		}
+		failed++;
+		printf("SEED=%llu failed; replay: SIM_VERBOSE=1 %s 1 %llu %u\n",
+		       (unsigned long long)seed, argv[0], (unsigned long long)seed, brokers);
+	}
+	printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)failed);
+	return failed > 0;
+}
