@@ -28,6 +28,7 @@ enum {
 	CALM_US = 6 * 1000 * 1000,
 	PROPOSE_EVERY_US = 4000,
 	TROUBLE_EVERY_US = 120 * 1000,
+	STORM_EVERY_US = 25 * 1000,
 };
 
 struct entry { /* one batch of one record */
@@ -82,10 +83,12 @@ struct node {
 struct sim {
 	uint64_t seed, random, now_us, order, hash;
 	bool chaos;
+	bool storm; /* one seed in three: elections without end, restarts within a vote's delay */
 	int voters, nodes, lost_disks;
 	bool cut[MOST_NODES][MOST_NODES];
 	struct node node[MOST_NODES];
 	struct entry *ledger; /* what anyone has called committed */
+	int32_t *ledger_epochs; /* and in which epoch it became so */
 	int64_t committed;
 	struct { int node; unsigned life; } leaders[MOST_EPOCHS];
 	uint32_t next_value;
@@ -254,7 +257,9 @@ static void check_leader(struct sim *s, int i)
 		     s->leaders[epoch].node, i);
 	s->leaders[epoch].node = i;
 	s->leaders[epoch].life = n->life;
-	for (int64_t at = 0; at < s->committed; at++)
+	/* Somebody who wakes up and learns that it had won an old epoch may lack what newer ones
+	 * have committed since. */
+	for (int64_t at = 0; at < s->committed && s->ledger_epochs[at] < epoch; at++)
 		if (at >= n->disk.end ||
 		    memcmp(&n->disk.entries[at], &s->ledger[at], sizeof(*s->ledger))) {
 			fail(s, "LeaderCompleteness", "epoch %d node %d lacks %ld", epoch, i,
@@ -298,6 +303,7 @@ static void apply(struct sim *s, int i)
 
 		if (n->applied == s->committed) {
 			check_on_majority(s, n->applied, entry);
+			s->ledger_epochs[s->committed] = n->state.epoch;
 			s->ledger[s->committed++] = entry;
 		}
 		if (memcmp(&s->ledger[n->applied], &entry, sizeof(entry)))
@@ -325,6 +331,14 @@ static void check_log_matching(struct sim *s)
 
 static void crash(struct sim *s, int i, bool power);
 
+static uint64_t message_delay(struct sim *s, const struct quorum_message *m)
+{
+	bool vote = m->type == QUORUM_VOTE_REQUEST || m->type == QUORUM_VOTE_RESPONSE;
+	unsigned slow = s->storm && vote ? 300 : 30;
+
+	return 100 + roll(s, s->chaos && chance(s, slow) ? 300000 : 1500);
+}
+
 static void deliver(struct sim *s, const struct quorum_send *send)
 {
 	const struct quorum_message *m = &send->message;
@@ -337,8 +351,7 @@ static void deliver(struct sim *s, const struct quorum_send *send)
 	if (count > RECORDS_AT_ONCE)
 		count = 1 + (int64_t)roll(s, RECORDS_AT_ONCE);
 	for (int copy = 0; copy < copies; copy++) {
-		uint64_t spread_us = s->chaos && chance(s, 30) ? 300000 : 1500;
-		struct event *e = schedule(s, EVENT_MESSAGE, m->to, 100 + roll(s, spread_us));
+		struct event *e = schedule(s, EVENT_MESSAGE, m->to, message_delay(s, m));
 
 		e->message = *m;
 		e->message.records_size = (size_t)count * sizeof(struct entry);
@@ -453,7 +466,8 @@ static void crash(struct sim *s, int i, bool power)
 	if (power)
 		n->disk.end = n->disk.on_disk +
 			      (int64_t)roll(s, (uint64_t)(n->disk.end - n->disk.on_disk) + 1);
-	schedule(s, EVENT_START, i, 1000 + roll(s, s->chaos ? 1500 * 1000 : 50 * 1000));
+	schedule(s, EVENT_START, i,
+		 1000 + roll(s, s->chaos && !s->storm ? 1500 * 1000 : 40 * 1000));
 	for (int other = 0; other < s->nodes; other++) {
 		if (other == i || s->cut[i][other])
 			continue;
@@ -558,7 +572,7 @@ static void trouble(struct sim *s)
 		step(s, i, (struct quorum_in){.type = QUORUM_IN_RESIGN});
 	else if (kind >= 98)
 		lose_disk(s, i);
-	schedule(s, EVENT_TROUBLE, 0, roll(s, 2 * TROUBLE_EVERY_US));
+	schedule(s, EVENT_TROUBLE, 0, roll(s, 2 * (s->storm ? STORM_EVERY_US : TROUBLE_EVERY_US)));
 }
 
 static void happen(struct sim *s, struct event *e)
@@ -634,10 +648,12 @@ static void set_up(struct sim *s, uint64_t seed)
 	s->seed = seed;
 	s->random = seed * 0x9e3779b97f4a7c15 + 1;
 	s->chaos = true;
+	s->storm = seed % 3 == 0;
 	s->voters = 3 + 2 * (int)roll(s, 2);
 	s->nodes = s->voters + (int)roll(s, 2);
 	s->next_value = 1;
 	s->ledger = mem_alloc(MOST_ENTRIES * sizeof(*s->ledger));
+	s->ledger_epochs = mem_alloc(MOST_ENTRIES * sizeof(*s->ledger_epochs));
 	s->events = mem_alloc(MOST_EVENTS * sizeof(struct event *));
 	for (int i = 0; i < s->nodes; i++) {
 		struct node *n = &s->node[i];
@@ -664,6 +680,7 @@ static void tear_down(struct sim *s)
 	}
 	mem_free(s->events);
 	mem_free(s->ledger);
+	mem_free(s->ledger_epochs);
 }
 
 /* Everything is mended: one leader, which commits, and all follow it. */
