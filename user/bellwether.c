@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/data_folder.h"
+#include "broker/format_check.h"
 #include "fastpath/fastpath.h"
 #include "os/os_env.h"
 #include "os/os_seqpacket.h"
@@ -219,7 +220,34 @@ static int parse_command(struct command *command, int argc, char **argv)
 
 /* ---- formatting ---- */
 
-static int run_format(struct command *command, struct env *env)
+struct checked {
+	bool is_done;
+	int result;
+};
+
+static void format_checked(void *context, int result)
+{
+	*(struct checked *)context = (struct checked){true, result};
+}
+
+/* Asks the other voters, on the control loop. Returns 0 or -errno after an error line. */
+static int check_format(struct command *command, struct os_process *process, struct env *env,
+			const struct format_options *format)
+{
+	struct checked checked = {0};
+	struct format_check *check;
+	int rc = format_check_start(env, &command->settings, &command->addresses, format,
+				    format_checked, &checked, &check);
+
+	if (rc < 0)
+		return rc;
+	while (!checked.is_done)
+		os_process_turn(process, 100000);
+	format_check_free(check);
+	return checked.result;
+}
+
+static int run_format(struct command *command, struct os_process *process, struct env *env)
 {
 	struct voter_address voters[QUORUM_MOST_VOTERS] = {0};
 	struct format_options format = {.cluster_id = command->cluster_id, .voters = voters};
@@ -239,7 +267,9 @@ static int run_format(struct command *command, struct env *env)
 			return complain(
 				"--initial-controllers: every voter needs its directory id: "
 				"NODE@HOST:PORT:DIRECTORY-ID");
-	rc = data_folder_format(env, &command->settings, &command->addresses, &format);
+	rc = check_format(command, process, env, &format);
+	if (rc == 0)
+		rc = data_folder_format(env, &command->settings, &command->addresses, &format);
 	for (int32_t i = 0; i < format.voter_count; i++)
 		image_endpoint_done(&voters[i].endpoint);
 	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -326,7 +356,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILURE;
 	}
 	if (command.is_format)
-		rc = run_format(&command, os_process_env(running.process, shards));
+		rc = run_format(&command, running.process, os_process_env(running.process, shards));
 	else
 		rc = run_broker(&command, &running, shards + 1);
 	os_process_free(running.process);

@@ -263,8 +263,8 @@ static int format_alone(struct env *env, const struct broker_settings *settings,
 
 /* ---- opening ---- */
 
-static int read_secret(struct env *env, const struct broker_settings *settings,
-		       struct identity *identity)
+int data_folder_read_secret(struct env *env, const struct broker_settings *settings,
+			    struct identity *identity)
 {
 	struct buffer secret = {0};
 	int rc;
@@ -325,7 +325,7 @@ int data_folder_open(struct env *env, const struct broker_settings *settings,
 	if (rc == 0)
 		rc = check_identity(env, settings, &identity);
 	if (rc == 0 && addresses->listeners[IMAGE_INTERNAL].host)
-		rc = read_secret(env, settings, &identity);
+		rc = data_folder_read_secret(env, settings, &identity);
 	if (rc < 0)
 		return rc;
 	identity.incarnation = random_uuid(env);

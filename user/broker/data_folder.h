@@ -27,6 +27,10 @@ int data_folder_format(struct env *env, const struct broker_settings *settings,
 		       const struct broker_addresses *addresses,
 		       const struct format_options *options);
 
+/* Reads cluster.secret.file into identity. WAITS. Returns 0 or -errno after an error line. */
+int data_folder_read_secret(struct env *env, const struct broker_settings *settings,
+			    struct identity *identity);
+
 /* "<data>/__cluster_metadata-0" and "<data>/<topic>-<n>"; the caller frees them. */
 char *data_folder_metadata(const struct broker_settings *settings);
 char *data_folder_partition(const struct broker *broker, const char *topic, int32_t partition);

@@ -20,7 +20,8 @@
 enum peer_lane {
 	LANE_QUORUM,    /* the metadata log's fetches: they wait */
 	LANE_CONTROL,   /* requests to the controller: they wait for a commit */
-	LANE_HEARTBEAT, /* heartbeats and votes: they never wait */
+	LANE_HEARTBEAT, /* heartbeats: they never wait */
+	LANE_VOTE,      /* votes: a pre-vote may wait for evidence */
 	LANE_EVIDENCE,  /* dials (S11): the handshake is all */
 	LANE_FORWARD,   /* a client's connection */
 	LANE_FETCH,     /* + n: the fetches of shard n */

@@ -254,11 +254,11 @@ static void send_question(struct control *control, const struct quorum_message *
 	asked->control = control;
 	asked->question = *m;
 	if (m->type == QUORUM_VOTE_REQUEST)
-		ask_vote(node_peer(node, LANE_HEARTBEAT), m, &asked->call);
+		ask_vote(node_peer(node, LANE_VOTE), m, &asked->call);
 	else if (m->type == QUORUM_FETCH_REQUEST)
 		ask_fetch(node_peer(node, LANE_QUORUM), m, &asked->call);
 	else
-		ask_end_epoch(node_peer(node, LANE_HEARTBEAT), m, &asked->call);
+		ask_end_epoch(node_peer(node, LANE_VOTE), m, &asked->call);
 }
 
 /* ---- our answers ---- */

@@ -51,8 +51,8 @@ struct shard {
 
 struct shard *shard_new(struct broker *broker, struct env *env, unsigned number);
 /* Opens the plain and slot-view listeners (shard 0), for those who wait in them: they are accepted
- * from the first image on in which this broker is unfenced, so that nobody is told of topics that do
- * not exist yet here. Returns 0 or -errno after an error line. */
+ * from the first image on in which this broker is unfenced, so that nobody is told of topics that
+ * do not exist yet here. Returns 0 or -errno after an error line. */
 int shard_listen(struct shard *shard);
 void shard_begin_to_accept(struct shard *shard);
 /* Flushes and closes its logs (R38): a clean shutdown. Returns 0 or the first failure. */
