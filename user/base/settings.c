@@ -67,6 +67,12 @@ static int set_choice(const struct setting *s, int *target, const char *place, c
 	return -EINVAL;
 }
 
+static void set_text(char **target, const char *value)
+{
+	mem_free(*target);
+	*target = mem_string(value);
+}
+
 static int set_value(const struct settings_table *table, void *target, const struct setting *s,
 		     const char *place, const char *value, char *error)
 {
@@ -82,8 +88,9 @@ static int set_value(const struct settings_table *table, void *target, const str
 	case SETTING_CHOICE:
 		return set_choice(s, member, place, value, error);
 	case SETTING_TEXT:
-		mem_free(*text);
-		*text = mem_string(value);
+		set_text(text, value);
+		if (s->place_offset)
+			set_text((char **)((char *)target + s->place_offset), place);
 		return 0;
 	case SETTING_IGNORED:
 		snprintf(sentence, sizeof(sentence), "%s: %s has no meaning here and is ignored",
@@ -102,18 +109,25 @@ void settings_init(const struct settings_table *table, void *target)
 	for (size_t i = 0; i < table->count; i++) {
 		const struct setting *s = &table->settings[i];
 
-		if (s->type == SETTING_TEXT)
+		if (s->type == SETTING_TEXT) {
 			*(char **)((char *)target + s->offset) = mem_string(s->default_value);
-		else if (s->type != SETTING_IGNORED)
+			if (s->place_offset)
+				*(char **)((char *)target + s->place_offset) = NULL;
+		} else if (s->type != SETTING_IGNORED)
 			set_value(table, target, s, "default", s->default_value, error);
 	}
 }
 
 void settings_done(const struct settings_table *table, void *target)
 {
-	for (size_t i = 0; i < table->count; i++)
-		if (table->settings[i].type == SETTING_TEXT)
-			mem_free(*(char **)((char *)target + table->settings[i].offset));
+	for (size_t i = 0; i < table->count; i++) {
+		const struct setting *s = &table->settings[i];
+
+		if (s->type == SETTING_TEXT)
+			mem_free(*(char **)((char *)target + s->offset));
+		if (s->type == SETTING_TEXT && s->place_offset)
+			mem_free(*(char **)((char *)target + s->place_offset));
+	}
 }
 
 int settings_set(const struct settings_table *table, void *target, const char *place,

@@ -18,6 +18,8 @@ struct setting {
 	const char *name;
 	enum setting_type type;
 	size_t offset;              /* in the target struct */
+	size_t place_offset;        /* SETTING_TEXT: of a char * that keeps where the value came
+				     * from, for who parses it later; 0: not kept */
 	const char *default_value;  /* as text; NULL leaves a SETTING_TEXT NULL */
 	int64_t least, most;        /* SETTING_INT */
 	const char *const *choices; /* SETTING_CHOICE, ends with NULL */

@@ -80,19 +80,36 @@ static int add_listener(void *context, const char *part)
 	return parse_listener(list->setting, part, list->endpoints, list->error);
 }
 
+/* How an error names a setting: where it stands, and its name. Free it with mem_free(). */
+static char *placed_name(const char *place, const char *name)
+{
+	return place ? mem_format("%s: %s", place, name) : mem_string(name);
+}
+
+static int parse_listener_list(const char *place, const char *name, const char *text,
+			       struct image_endpoint *endpoints, char *error)
+{
+	char *setting = placed_name(place, name);
+	struct listener_list list = {setting, endpoints, error};
+	int rc = for_each_part(text, add_listener, &list);
+
+	mem_free(setting);
+	return rc;
+}
+
 static int parse_listeners(const struct broker_settings *settings,
 			   struct broker_addresses *addresses, char *error)
 {
-	struct listener_list list = {"listeners", addresses->listeners, error};
-	int rc = for_each_part(settings->listeners, add_listener, &list);
+	int rc = parse_listener_list(settings->listeners_place, "listeners", settings->listeners,
+				     addresses->listeners, error);
 
 	if (rc < 0)
 		return rc;
 	for (int i = 0; i < IMAGE_LISTENERS; i++)
 		if (addresses->listeners[i].host)
 			addresses->advertised[i] = endpoint_of(&addresses->listeners[i].address);
-	list = (struct listener_list){"advertised.listeners", addresses->advertised, error};
-	return for_each_part(settings->advertised_listeners, add_listener, &list);
+	return parse_listener_list(settings->advertised_listeners_place, "advertised.listeners",
+				   settings->advertised_listeners, addresses->advertised, error);
 }
 
 /* ---- voters ---- */
@@ -156,6 +173,7 @@ int broker_parse_voters(const char *name, const char *text,
 enum { SLOT_MOST_ADDRESSES = 4 };
 
 struct slot_list {
+	const char *setting;
 	struct broker_addresses *addresses;
 	int32_t slot_count;
 	int32_t next_slot;
@@ -182,7 +200,8 @@ static int add_slot_address(struct slot_list *list, int32_t slot, const struct n
 		}
 	}
 	snprintf(list->error, SETTINGS_ERROR_BYTES,
-		 "slots.addresses: slot %d has more than %d addresses", slot, SLOT_MOST_ADDRESSES);
+		 "%s: slot %d has more than %d addresses", list->setting, slot,
+		 SLOT_MOST_ADDRESSES);
 	return -EINVAL;
 }
 
@@ -237,10 +256,9 @@ static int add_slot_part(void *context, const char *part)
 	mem_free(range);
 	if (rc < 0 || slot < 0 || slot + count > list->slot_count || (equals && count != 1)) {
 		snprintf(list->error, SETTINGS_ERROR_BYTES,
-			 "slots.addresses: %s: expected ADDRESS:PORT[-PORT], ADDRESS-ADDRESS:PORT "
-			 "or "
+			 "%s: %s: expected ADDRESS:PORT[-PORT], ADDRESS-ADDRESS:PORT or "
 			 "ADDRESS:PORT=SLOT, for %d slots in all",
-			 part, list->slot_count);
+			 list->setting, part, list->slot_count);
 		return -EINVAL;
 	}
 	for (int32_t i = 0; rc == 0 && i < count; i++, step_address(&address, by_port))
@@ -253,7 +271,10 @@ static int add_slot_part(void *context, const char *part)
 static int parse_slots(const struct broker_settings *settings, struct broker_addresses *addresses,
 		       char *error)
 {
-	struct slot_list list = {addresses, (int32_t)settings->slot_count, 0, error};
+	struct slot_list list = {.addresses = addresses,
+				 .slot_count = (int32_t)settings->slot_count,
+				 .error = error};
+	char *setting;
 	int rc;
 
 	if (!settings->slot_addresses || !*settings->slot_addresses)
@@ -262,12 +283,25 @@ static int parse_slots(const struct broker_settings *settings, struct broker_add
 	addresses->slot_count = list.slot_count;
 	addresses->slots = mem_alloc((size_t)settings->slot_count * SLOT_MOST_ADDRESSES *
 				     sizeof(*addresses->slots));
+	setting = placed_name(settings->slot_addresses_place, "slots.addresses");
+	list.setting = setting;
 	rc = for_each_part(settings->slot_addresses, add_slot_part, &list);
 	if (rc == 0 && list.next_slot != list.slot_count) {
-		snprintf(error, SETTINGS_ERROR_BYTES, "slots.addresses: %d addresses for %d slots",
+		snprintf(error, SETTINGS_ERROR_BYTES, "%s: %d addresses for %d slots", setting,
 			 list.next_slot, list.slot_count);
-		return -EINVAL;
+		rc = -EINVAL;
 	}
+	mem_free(setting);
+	return rc;
+}
+
+static int parse_voters(const struct broker_settings *settings,
+			struct voter_address voters[static QUORUM_MOST_VOTERS], char *error)
+{
+	char *setting = placed_name(settings->quorum_voters_place, "controller.quorum.voters");
+	int rc = broker_parse_voters(setting, settings->quorum_voters, voters, error);
+
+	mem_free(setting);
 	return rc;
 }
 
@@ -281,8 +315,7 @@ int broker_addresses_parse(const struct broker_settings *settings,
 	if (rc == 0)
 		rc = parse_slots(settings, &a, error);
 	if (rc == 0)
-		rc = broker_parse_voters("controller.quorum.voters", settings->quorum_voters,
-					 a.voters, error);
+		rc = parse_voters(settings, a.voters, error);
 	if (rc < 0) {
 		broker_addresses_done(&a);
 		return rc;

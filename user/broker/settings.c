@@ -27,6 +27,14 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 		.offset = offsetof(struct broker_settings, member), .default_value = default_,     \
 		.help = help_                                                                      \
 	}
+/* A text that addresses.c parses: its place is kept as MEMBER_place. */
+#define PLACED(name_, member, default_, help_)                                                     \
+	{                                                                                          \
+		.name = name_, .type = SETTING_TEXT,                                               \
+		.offset = offsetof(struct broker_settings, member),                                \
+		.place_offset = offsetof(struct broker_settings, member##_place),                  \
+		.default_value = default_, .help = help_                                           \
+	}
 #define CHOICE(name_, member, default_, choices_, help_)                                           \
 	{                                                                                          \
 		.name = name_, .type = SETTING_CHOICE,                                             \
@@ -41,20 +49,20 @@ static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL}
 static const struct setting settings[] = {
 	/* who and where */
 	INT("node.id", node_id, "1", 0, IMAGE_SLOT_ID_BASE - 1, "this broker's number, below 1000"),
-	TEXT("listeners", listeners, "PLAINTEXT://127.0.0.1:9092",
+	PLACED("listeners", listeners, "PLAINTEXT://127.0.0.1:9092",
 	     "NAME://HOST:PORT,...; names: PLAINTEXT (clients), SLOT (clients, slot view), "
 	     "INTERNAL (brokers)"),
-	TEXT("advertised.listeners", advertised_listeners, NULL,
+	PLACED("advertised.listeners", advertised_listeners, NULL,
 	     "what clients are told instead of listeners"),
 	TEXT("log.dirs", log_dirs, "./data", "the data directory (one)"),
-	TEXT("controller.quorum.voters", quorum_voters, NULL,
+	PLACED("controller.quorum.voters", quorum_voters, NULL,
 	     "ID@HOST:PORT,...: internal listeners of the voters"),
 	TEXT("cluster.secret.file", cluster_secret_file, NULL,
 	     "32 bytes that every broker of the cluster has, mode 0600"),
 	TEXT("broker.rack", rack, NULL, "replicas are spread over racks"),
 	INT("slots.count", slot_count, "12", 1, IMAGE_MOST_SLOTS,
 	    "slots that a new cluster begins with"),
-	TEXT("slots.addresses", slot_addresses, NULL,
+	PLACED("slots.addresses", slot_addresses, NULL,
 	     "HOST:PORT, HOST:PORT-PORT or HOST-HOST:PORT for consecutive slots, HOST:PORT=SLOT "
 	     "for one more"),
 	TEXT("steer.socket", steer_socket, NULL, "Unix socket of this node's bwsteer"),

@@ -57,6 +57,12 @@ struct broker_settings {
 	int64_t release_ms;
 	int64_t hold_ms;
 	bool forwarding; /* S5 in user space; off only to show what the kernel carries */
+
+	/* Where the texts came from that addresses.c parses: "FILE:12", "--set"; NULL: default. */
+	char *listeners_place;
+	char *advertised_listeners_place;
+	char *quorum_voters_place;
+	char *slot_addresses_place;
 };
 
 extern const struct settings_table broker_settings_table;
