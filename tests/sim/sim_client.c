@@ -132,6 +132,17 @@ static void take_nodes(struct sim_client *client, const struct metadata_response
 	}
 }
 
+/* Returns whether the partition has a leader. What a broker of yesterday says is passed over (KIP-320):
+ * epochs only rise. */
+static bool take_leader(struct sim_lane *lane, const struct metadata_response_partition *from)
+{
+	if (from->leader_epoch >= lane->leader_epoch) {
+		lane->leader = from->leader_id;
+		lane->leader_epoch = from->leader_epoch;
+	}
+	return lane->leader >= 0;
+}
+
 /* Returns whether every partition has a leader. */
 static bool take_topic(struct sim_topic *topic, const struct metadata_response_topic *from)
 {
@@ -140,10 +151,8 @@ static bool take_topic(struct sim_topic *topic, const struct metadata_response_t
 	for (int32_t i = 0; i < from->partitions.count; i++) {
 		const struct metadata_response_partition *partition = &from->partitions.items[i];
 
-		if (partition->partition_index >= topic->partitions)
-			continue;
-		topic->lanes[partition->partition_index].leader = partition->leader_id;
-		if (partition->leader_id < 0)
+		if (partition->partition_index < topic->partitions &&
+		    !take_leader(&topic->lanes[partition->partition_index], partition))
 			all = false;
 	}
 	return all;
@@ -236,7 +245,7 @@ void sim_client_create_topic(struct sim_client *client, const char *name, int32_
 		struct sim_lane *lane = &topic->lanes[i];
 
 		*lane = (struct sim_lane){.client = client, .topic = topic, .partition = i,
-					  .leader = -1};
+					  .leader = -1, .leader_epoch = -1};
 		lane->log = sim_history_log(client->options.history, name, i);
 		sim_producer_init(lane);
 		sim_reader_init(lane);

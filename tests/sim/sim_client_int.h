@@ -70,6 +70,7 @@ struct sim_lane {
 	struct sim_topic *topic;
 	int32_t partition;
 	int32_t leader; /* -1: unknown */
+	int32_t leader_epoch;
 	struct sim_log *log;
 
 	struct sim_batch *batches; /* utlist: not acknowledged, oldest first */

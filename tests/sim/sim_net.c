@@ -175,6 +175,16 @@ static void hand_on(struct sim_connection *connection, enum sim_stage stage,
 			connection->world->now_us + sim_net_latency_us(from, to));
 }
 
+/* Whoever reads a log wants to know where an address led that several brokers have. */
+static void tell_route(const struct sim_connection *connection, const struct sim_process *to)
+{
+	char from_text[NET_ADDRESS_TEXT_BYTES], to_text[NET_ADDRESS_TEXT_BYTES];
+
+	sim_say(connection->world, "%s -> %s reaches %s",
+		net_address_format(&connection->from, from_text),
+		net_address_format(&connection->to, to_text), to->name);
+}
+
 static void syn_arrives(struct sim_connection *connection)
 {
 	struct sim_process *from = connection->ends[0].process;
@@ -186,6 +196,8 @@ static void syn_arrives(struct sim_connection *connection)
 	}
 	connection->listener = find_listener(to, &connection->to);
 	sim_end_init(&connection->ends[1], connection, to);
+	if (!has_address(to, &connection->to) && !is_loopback(&connection->to))
+		tell_route(connection, to);
 	if (!connection->listener)
 		connection->ends[1].state = SIM_GONE;
 	hand_on(connection, connection->listener ? SIM_SYN_ACK : SIM_REFUSAL, to, from);

@@ -129,10 +129,10 @@ static void stop_loops(struct sim_process *process)
 	sim_posts_cancel(process);
 }
 
-static void free_program(struct sim_process *process)
+static void free_program(struct sim_process *process, bool exited)
 {
 	if (process->program.gone)
-		process->program.gone(process, process->program.context);
+		process->program.gone(process, exited, process->program.context);
 	sim_sockets_free(process);
 	for (unsigned i = 0; i < process->program.loops; i++)
 		sim_loop_done(&process->loops[i]);
@@ -140,7 +140,7 @@ static void free_program(struct sim_process *process)
 	process->loops = NULL;
 }
 
-static void end_program(struct sim_process *process, enum sim_crash how)
+static void end_program(struct sim_process *process, enum sim_crash how, bool exited)
 {
 	uint64_t seed = sim_random_next(&process->world->random);
 
@@ -156,7 +156,7 @@ static void end_program(struct sim_process *process, enum sim_crash how)
 		sim_net_close_later(process);
 	sim_disk_crash(process->disk, how, seed);
 	sim_files_cancel(process);
-	free_program(process);
+	free_program(process, exited);
 }
 
 static void exit_event(struct sim_event *event)
@@ -164,7 +164,7 @@ static void exit_event(struct sim_event *event)
 	struct sim_process *process = SIM_CONTAINER(event, struct sim_process, exit);
 
 	sim_say(process->world, "%s exits", process->name);
-	end_program(process, SIM_KILL);
+	end_program(process, SIM_KILL, true);
 }
 
 void sim_process_exit(struct sim_process *process)
@@ -178,7 +178,7 @@ void sim_process_kill(struct sim_process *process)
 	if (!process->is_running)
 		return;
 	sim_say(process->world, "kill -9 %s", process->name);
-	end_program(process, SIM_KILL);
+	end_program(process, SIM_KILL, false);
 }
 
 void sim_process_power_cut(struct sim_process *process)
@@ -186,7 +186,7 @@ void sim_process_power_cut(struct sim_process *process)
 	if (!process->host_is_up)
 		return;
 	sim_say(process->world, "power cut of %s", process->name);
-	end_program(process, SIM_POWER);
+	end_program(process, SIM_POWER, false);
 	sim_net_forget(process); /* what an earlier program left in the kernel */
 	process->host_is_up = false;
 }
@@ -209,7 +209,7 @@ int sim_process_start(struct sim_process *process, const struct sim_program *pro
 	process->is_running = true;
 	rc = program->start(process, program->context);
 	if (rc < 0)
-		end_program(process, SIM_KILL);
+		end_program(process, SIM_KILL, true);
 	for (unsigned i = 0; rc >= 0 && i < program->loops; i++) {
 		process->loops[i].spent_us = 0;
 		sim_loop_wake(&process->loops[i]);
@@ -240,7 +240,7 @@ void sim_process_resume(struct sim_process *process)
 void sim_processes_free(struct sim_world *world)
 {
 	for (unsigned i = 0; i < world->process_count; i++)
-		end_program(world->processes[i], SIM_POWER);
+		end_program(world->processes[i], SIM_POWER, false);
 	for (unsigned i = 0; i < world->process_count; i++) {
 		struct sim_process *process = world->processes[i];
 

@@ -67,7 +67,7 @@ void sim_reader_pump(struct sim_lane *lane)
 	struct sim_client *client = lane->client;
 	const struct net_address *leader = sim_lane_leader(lane);
 	struct fetch_request_partition partition = {
-		.partition = lane->partition, .current_leader_epoch = -1,
+		.partition = lane->partition, .current_leader_epoch = lane->leader_epoch,
 		.fetch_offset = lane->position, .last_fetched_epoch = -1, .log_start_offset = -1,
 		.partition_max_bytes = FETCH_MOST_BYTES, .durable_offset = -1};
 	struct fetch_request_topic topic = {.topic = wire_string_of(lane->topic->name),

@@ -65,9 +65,11 @@ struct sim_program {
 	unsigned loops;
 	/* Starts the program; it may WAIT. 0, or -errno: it ended at once, and `gone` follows. */
 	int (*start)(struct sim_process *process, void *context);
-	/* The process has ended, however it did: free its memory. Its env still takes calls (closing
-	 * sockets and files, stopping timers), and none of them has an effect any more. */
-	void (*gone)(struct sim_process *process, void *context);
+	/* The process has ended. `exited`: by itself, so what runs after its loops is to run now. Its
+	 * env still takes calls (closing sockets and files, stopping timers); none of them has an
+	 * effect any more. Otherwise it was killed, and nothing of it ran after that: its memory is
+	 * gone, in one way or another. */
+	void (*gone)(struct sim_process *process, bool exited, void *context);
 	void *context;
 };
 
