@@ -1,5 +1,5 @@
 # What the e2e scripts share; sourced after `cd` to the tree's top. Not a program.
-build=$PWD/${BUILD:-build}
+build=$(realpath -m "${BUILD:-build}")
 history=$build/tests/e2e/history
 lab=$PWD/deploy/lab/lab
 work=$(mktemp -d)
@@ -29,8 +29,20 @@ end_producer()
 
 # ---- a single broker ----
 
-port=$((20000 + $$ % 10000))
+# Prints a port of 127.0.0.1 that nobody listens on, below those that the kernel gives to clients.
+free_port()
+{
+	local candidate=$((20000 + $$ % 10000))
+
+	while (exec 3<>"/dev/tcp/127.0.0.1/$candidate") 2>/dev/null; do
+		candidate=$((20000 + (candidate + 97) % 10000))
+	done
+	echo "$candidate"
+}
+
+port=$(free_port)
 broker_pid=
+broker_prefix=() # words before the program's name, for what ends by an exec: setpriv, prlimit
 
 start_broker() # SETTING=VALUE...
 {
@@ -39,7 +51,8 @@ start_broker() # SETTING=VALUE...
 	for setting in "listeners=PLAINTEXT://127.0.0.1:$port" "log.dirs=$work/data" "$@"; do
 		words+=(--set "$setting")
 	done
-	"$build/bellwether" "${words[@]}" >>"$work/broker.log" 2>&1 </dev/null &
+	"${broker_prefix[@]}" "$build/bellwether" "${words[@]}" \
+		>>"$work/broker.log" 2>&1 </dev/null &
 	broker_pid=$!
 	until_true 20 single_is_ready || die "the broker is not ready"
 }
@@ -59,13 +72,33 @@ stop_broker() # SIGNAL
 	broker_pid=
 }
 
+# Says so when SIGTERM does not end it by itself, with status 0, within 2 s.
+stop_broker_cleanly()
+{
+	local pid=$broker_pid status=0
+
+	broker_pid=
+	kill -TERM "$pid"
+	if ! until_true 2 is_gone "$pid"; then
+		kill -9 "$pid"
+		die "the broker runs on 2 s after SIGTERM"
+	fi
+	wait "$pid" || status=$?
+	[ $status -eq 0 ] || die "the broker ended a clean shutdown with status $status"
+}
+
+is_gone() # PID
+{
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
+}
+
 end_single()
 {
 	local status=$?
 
 	end_producer
 	stop_broker KILL
-	[ $status -eq 0 ] || tail -n 20 "$work/broker.log"
+	[ $status -eq 0 ] || [ ! -e "$work/broker.log" ] || tail -n 20 "$work/broker.log"
 	rm -rf "$work"
 }
 
