@@ -103,6 +103,15 @@ static __always_inline int frame_parse_ipv4(const struct iphdr *ip, const void *
 	return STEER_PASS_NOT_TCP;
 }
 
+static __always_inline int frame_is_to(const struct frame *f, const __be32 address[4])
+{
+	__be32 to[4];
+
+	__builtin_memcpy(to, f->key.address, sizeof(to));
+	return ((to[0] ^ address[0]) | (to[1] ^ address[1]) | (to[2] ^ address[2]) |
+		(to[3] ^ address[3])) == 0;
+}
+
 static __always_inline int frame_parse_too_big6(const struct icmp_start *icmp, const void *end,
 						struct frame *f)
 {
@@ -116,7 +125,7 @@ static __always_inline int frame_parse_too_big6(const struct icmp_start *icmp, c
 	if ((const void *)(ports + 2) > end)
 		return STEER_PASS_SHORT;
 	if (inner->version != 6 || inner->nexthdr != IPPROTO_TCP ||
-	    __builtin_memcmp(&inner->saddr, f->key.address, 16) != 0)
+	    !frame_is_to(f, inner->saddr.in6_u.u6_addr32))
 		return STEER_PASS_NOT_TCP;
 	f->key.port = ports[0];
 	f->is_too_big = 1;

@@ -1,0 +1,10 @@
+/* The generated skeleton, whose conversions are not ours to mend. */
+#pragma once
+
+#include "bellwether/steer_maps.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wconversion"
+#include "steer.skel.h"
+#pragma GCC diagnostic pop
