@@ -595,11 +595,12 @@ static void r27_below_the_log_start_is_out_of_range_even_when_epochs_diverge(voi
 	(void)state;
 	stage_lead(&s, false, B1 | B2, B1 | B2);
 	stage_append(&s, 3);
+	stage_append(&s, 3);
 	stage_commit(&s, 1, 4, B1 | B2, B1 | B2);
 	stage_append(&s, 3);
-	stage_fetch(&s, 2, 6);
+	stage_fetch(&s, 2, 9);
 	assert_int_equal(plog_advance_start(s.log, 3), 0);
-	fetch = stage_fetch_of(&s, 2, 2);
+	fetch = stage_fetch_of(&s, 2, 2); /* epoch 1 is known, from 3 to 6 */
 	fetch.last_fetched_epoch = 3;
 	assert_int_equal(stage_serve(&s, &fetch, &fetched), REPLICA_OFFSET_OUT_OF_RANGE);
 	assert_int_equal(fetched.read.log_start_offset, 3);
