@@ -312,7 +312,9 @@ static int run_broker(struct command *command, struct running *running, unsigned
 		return EXIT_FAILURE;
 	if (os_process_run(running->process, NULL, NULL) < 0)
 		running->exit_status = EXIT_FAILURE;
+	os_process_settle(running->process);
 	broker_free(running->broker);
+	os_process_settle(running->process);
 	return running->exit_status;
 }
 

@@ -24,7 +24,6 @@ struct fetch_part {
 	struct hop recall; /* ends a watch */
 	struct fetch_work *work;
 	const struct fetch_request_partition *asked;
-	const struct image_partition *partition; /* of home's image */
 	struct uuid topic_id;
 	struct fetch_response_partition *answer;
 
@@ -252,6 +251,18 @@ static void fetch_release_slices(struct fetch_work *work)
 	}
 }
 
+/* Who leads now: by the image in force, not by the one that the request was started with. */
+static void fill_leader(const struct request *request, struct fetch_part *part)
+{
+	struct located located =
+		locate_by_id(request->worker, part->topic_id, part->asked->partition);
+
+	if (!located.partition)
+		return;
+	part->answer->current_leader.leader_id = view_leader_id(request, located.partition);
+	part->answer->current_leader.leader_epoch = located.partition->leader_epoch;
+}
+
 static void fill_answer(struct fetch_work *work, struct fetch_part *part, int64_t *room)
 {
 	struct fetch_response_partition *answer = part->answer;
@@ -261,12 +272,8 @@ static void fill_answer(struct fetch_work *work, struct fetch_part *part, int64_
 	answer->error_code = (int16_t)part->error;
 	answer->records = (struct wire_records){.data = (const uint8_t *)""}; /* never null */
 	if (part->error == KAFKA_NOT_LEADER_OR_FOLLOWER ||
-	    part->error == KAFKA_FENCED_LEADER_EPOCH) {
-		answer->current_leader.leader_id =
-			part->partition ? view_leader_id(work->request, part->partition) : -1;
-		answer->current_leader.leader_epoch =
-			part->partition ? part->partition->leader_epoch : -1;
-	}
+	    part->error == KAFKA_FENCED_LEADER_EPOCH)
+		fill_leader(work->request, part);
 	if (part->error != KAFKA_NONE)
 		return;
 	answer->high_watermark = read->high_watermark;
@@ -377,7 +384,6 @@ static void plan_part(struct fetch_work *work, const struct fetch_request_topic 
 		.recall = {.owner = located.owner, .home = worker, .back = recall_back},
 		.work = work,
 		.asked = asked,
-		.partition = located.partition,
 		.answer = answer,
 		.fetched = {.diverging_epoch = -1},
 	};

@@ -15,7 +15,6 @@
 struct produce_part {
 	struct hop hop;
 	struct produce_work *work;
-	const struct image_partition *partition; /* of home's image */
 	struct uuid topic_id;
 	struct wire_records records;
 	struct replica *replica; /* while waiting, on the owner */
@@ -97,7 +96,7 @@ static void part_run(struct hop *hop)
 {
 	struct produce_part *part = (struct produce_part *)hop;
 	int16_t acks = part->work->body->acks;
-	struct hosted *hosted = shard_find(hop->owner, part->topic_id, part->partition->id);
+	struct hosted *hosted = shard_find(hop->owner, part->topic_id, part->answer->index);
 	struct plog_appended appended;
 	enum replica_error error;
 	struct batch batch;
@@ -132,14 +131,19 @@ static void part_run(struct hop *hop)
 static void fill_answer(struct request *request, struct produce_part *part)
 {
 	struct produce_response_partition *answer = part->answer;
+	struct located located;
 
 	answer->error_code = (int16_t)part->error;
 	answer->base_offset = part->base_offset;
 	answer->log_append_time_ms = -1;
 	answer->log_start_offset = part->error == KAFKA_NONE ? part->log_start_offset : -1;
-	if (part->error == KAFKA_NOT_LEADER_OR_FOLLOWER && part->partition) {
-		answer->current_leader.leader_id = view_leader_id(request, part->partition);
-		answer->current_leader.leader_epoch = part->partition->leader_epoch;
+	if (part->error != KAFKA_NOT_LEADER_OR_FOLLOWER)
+		return;
+	/* By the image in force, not by the one that the request was started with. */
+	located = locate_by_id(request->worker, part->topic_id, answer->index);
+	if (located.partition) {
+		answer->current_leader.leader_id = view_leader_id(request, located.partition);
+		answer->current_leader.leader_epoch = located.partition->leader_epoch;
 	}
 }
 
@@ -188,7 +192,6 @@ static void plan_part(struct produce_work *work, const struct produce_request_to
 	*part = (struct produce_part){
 		.hop = {.owner = located.owner, .home = worker, .run = part_run, .back = part_back},
 		.work = work,
-		.partition = located.partition,
 		.records = partition->records,
 		.base_offset = -1,
 		.answer = answer,

@@ -69,6 +69,8 @@ void broker_free(struct broker *broker)
 		shard_free(broker->shards[i]);
 	control_free(broker->control);
 	recovery_free(broker->recovery);
+	for (int i = 0; i < QUORUM_MOST_VOTERS; i++)
+		image_endpoint_done(&broker->identity.voters[i].endpoint);
 	mem_free(broker->shards);
 	mem_free(broker->envs);
 	mem_free(broker);

@@ -51,6 +51,10 @@ int os_process_run(struct os_process *process, void (*start)(struct env *env, vo
  * to do. Not while os_process_run() runs. */
 void os_process_turn(struct os_process *process, uint64_t wait_us);
 
+/* After os_process_run(): runs the messages that were still under way between the loops, so that
+ * what they carry is given back. Waits for nothing. */
+void os_process_settle(struct os_process *process);
+
 /* Lets every loop end after its round. From any thread, and from a signal handler. */
 void os_process_stop(struct os_process *process);
 

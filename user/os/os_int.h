@@ -63,6 +63,9 @@ static inline struct os_loop *os_loop_of(struct env *env)
 	return OS_CONTAINER(env, struct os_loop, env);
 }
 
+/* Runs the messages that have arrived. */
+void os_loop_deliver(struct os_loop *loop);
+
 int os_loop_init(struct os_loop *loop, struct os_process *process, unsigned shard);
 void os_loop_done(struct os_loop *loop);
 /* One round that waits at most wait_us (UINT64_MAX = for ever). */

@@ -154,7 +154,7 @@ static struct env_message *reverse(struct env_message *newest)
 	return oldest;
 }
 
-static void deliver_messages(struct os_loop *loop)
+void os_loop_deliver(struct os_loop *loop)
 {
 	struct env_message *own = loop->own.first, *others = NULL;
 
@@ -242,7 +242,7 @@ void os_loop_turn(struct os_loop *loop, uint64_t wait_us)
 	poll_events(loop, time_to_wait(loop, wait_us));
 	fire_timers(loop);
 	deliver_events(loop);
-	deliver_messages(loop);
+	os_loop_deliver(loop);
 	flushes = loop->flushes;
 	loop->flushes = NULL;
 	if (flushes)

@@ -204,6 +204,9 @@ void os_process_flush_counts(struct os_process *process, struct os_flush_counts 
 
 /* ---- running ---- */
 
+/* What is under way between loops at their end goes to and fro a few times at most. */
+enum { SETTLE_ROUNDS = 16 };
+
 static void *run_loop(void *context)
 {
 	struct os_loop *loop = context;
@@ -239,6 +242,13 @@ int os_process_run(struct os_process *process, void (*start)(struct env *env, vo
 	while (started > 0)
 		pthread_join(process->threads[--started], NULL);
 	return rc;
+}
+
+void os_process_settle(struct os_process *process)
+{
+	for (int round = 0; round < SETTLE_ROUNDS; round++)
+		for (unsigned i = 0; i < process->loop_count; i++)
+			os_loop_deliver(&process->loops[i]);
 }
 
 void os_process_turn(struct os_process *process, uint64_t wait_us)
