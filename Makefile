@@ -38,7 +38,7 @@ include tests/tests.mk
 .DEFAULT_GOAL := all
 
 help: ## what the targets do
-	@grep -hE '^[a-z-]+:.*##' Makefile tests/tests.mk | sed -E 's/:[^#]*## */\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' Makefile tests/tests.mk | sed -E 's/:[^#]*## */\t/' | expand -t 14
 
 deps: ## install the Debian packages that building, running and testing need (root)
 	@deploy/packages install

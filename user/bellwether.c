@@ -67,9 +67,12 @@ static int print_random_id(void)
 	char text[UUID_TEXT_BYTES];
 	uint8_t random[16];
 
-	if (getrandom(random, sizeof(random), 0) != sizeof(random))
-		return EXIT_FAILURE;
-	puts(uuid_format(uuid_from_random(random), text));
+	do {
+		if (getrandom(random, sizeof(random), 0) != sizeof(random))
+			return EXIT_FAILURE;
+		uuid_format(uuid_from_random(random), text);
+	} while (text[0] == '-'); /* it would be taken for an option */
+	puts(text);
 	return EXIT_SUCCESS;
 }
 
