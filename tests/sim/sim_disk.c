@@ -64,7 +64,8 @@ struct sim_flush {
 	uint8_t *pages; /* which were dirty */
 	int64_t truncated_at;
 	int rc;
-	struct sim_flush *next;
+	bool superseded; /* a later flush of the file has ended, and covered this one */
+	struct sim_flush *next; /* the one begun before */
 };
 
 struct fault {
@@ -498,6 +499,26 @@ int sim_disk_truncate(struct env_file *file, int64_t size)
 
 /* ---- flushing ---- */
 
+/* A flush waits for what earlier ones are still writing. */
+static void cover_earlier(struct sim_flush *flush)
+{
+	for (struct sim_flush *e = flush->next; e; e = e->next) {
+		if (e->file->node != flush->file->node || e->rc < 0 || e->superseded)
+			continue;
+		for (int64_t page = 0; page < pages_of(e->taken.capacity); page++)
+			if (page < pages_of(flush->file->node->now.capacity))
+				flush->pages[page] |= e->pages[page];
+		if (e->truncated_at < flush->truncated_at)
+			flush->truncated_at = e->truncated_at;
+	}
+}
+
+static void supersede_earlier(struct sim_flush *flush)
+{
+	for (struct sim_flush *e = flush->next; e; e = e->next)
+		e->superseded |= e->file->node == flush->file->node;
+}
+
 struct sim_flush *sim_disk_flush_begin(struct env_file *file)
 {
 	struct sim_flush *flush = mem_alloc(sizeof(*flush));
@@ -517,6 +538,7 @@ struct sim_flush *sim_disk_flush_begin(struct env_file *file)
 		node->truncated_at = INT64_MAX;
 	flush->next = file->disk->flushes;
 	file->disk->flushes = flush;
+	cover_earlier(flush);
 	return flush;
 }
 
@@ -551,11 +573,13 @@ int sim_disk_flush_end(struct sim_flush *flush)
 	struct node *node = flush->file->node;
 	int rc = is_stale(flush->file) ? -EIO : flush->rc;
 
-	take_out(flush->file->disk, flush);
 	if (rc == 0 && node->is_folder)
 		sync_folder(node);
-	else if (rc == 0)
+	else if (rc == 0 && !flush->superseded)
 		keep_flushed(node, flush);
+	if (rc == 0)
+		supersede_earlier(flush);
+	take_out(flush->file->disk, flush);
 	sim_disk_unref(flush->file);
 	mem_free(flush->taken.bytes);
 	mem_free(flush->pages);
@@ -657,6 +681,8 @@ static void undo_flush(struct sim_flush *flush)
 {
 	struct node *node = flush->file->node;
 
+	if (flush->superseded)
+		return;
 	for (int64_t page = 0; page < pages_of(flush->taken.capacity); page++)
 		if (flush->pages[page] && page < pages_of(node->now.capacity) && flush->rc == 0)
 			node->pages[page] |= PAGE_DIRTY;

@@ -20,6 +20,7 @@ int plog_add_segment(struct plog *log)
 		return rc;
 	/* R48a: it counts as flushed only after its folder. */
 	log->folder_dirty = true;
+	segment->snapshot_dirty = true;
 	plog_push_segment(log, segment);
 	return 0;
 }

@@ -2,10 +2,11 @@
  *
  * A round, one ticket after the other:
  *
- *     plog_flush --> [recovery point] --> dirty segments, oldest first --> [folder] --> finish_round
- *         |               after a truncation,                          when files came    |
- *         |               or when the log start moved                  or went (R48a)     |
- *         +-- while one runs: `again`                                  durable moves <----+
+ *     plog_flush --> [recovery point] --> dirty segments --> [snapshots] --> [folder] --> finish_round
+ *         |          after a truncation,  oldest first       of new          when files      |
+ *         |          or when the log                         segments        came or went    |
+ *         |          start moved                                             (R48a)          |
+ *         +-- while one runs: `again`                                        durable moves <-+
  *
  * Invariants:
  *  1. durable_offset rises only in finish_round(), to the LEO of the moment when the round began,
@@ -13,7 +14,9 @@
  *  2. What is written while a ticket is under way is dirty again: a ticket means bytes written
  *     before it.
  *  3. The recovery point is written from durable_offset, never from LEO (R45).
- *  4. Segments below the log start are removed when a recovery point that says so is durable: a
+ *  4. What is durable of a segment includes the producers' snapshot at its base: older segments may
+ *     go then, and with them what that was made of.
+ *  5. Segments below the log start are removed when a recovery point that says so is durable: a
  *     power cut may bring some of their files back, and then they are known to be leftovers. */
 #include "plog/plog_int.h"
 
@@ -116,15 +119,47 @@ static struct segment *first_dirty(const struct plog *log)
 	return NULL;
 }
 
+/* Opens a file for one flush. */
+static int ask_path(struct plog *log, const char *path)
+{
+	int rc = env_file_open(log->env, path, ENV_OPEN_READ, &log->round.opened);
+
+	if (rc < 0)
+		return rc;
+	ask(log, log->round.opened);
+	return 1;
+}
+
+static struct segment *first_without_snapshot(const struct plog *log)
+{
+	for (size_t i = 0; i < log->segment_count; i++)
+		if (log->segments[i]->snapshot_dirty &&
+		    log->segments[i]->base_offset <= log->round.target_offset)
+			return log->segments[i];
+	return NULL;
+}
+
+/* Invariant 4. */
+static int ask_snapshot(struct plog *log, struct segment *segment)
+{
+	char *path = file_name_at(log->folder, segment->base_offset, SNAPSHOT_SUFFIX);
+	int rc = ask_path(log, path);
+
+	segment->snapshot_dirty = false;
+	mem_free(path);
+	return rc;
+}
+
 /* Asks for the next flush of the round. Returns 1 when there is one, 0 when all is done. */
 static int next_flush(struct plog *log)
 {
 	struct segment *dirty;
-	int rc;
 
 	if (log->point_must_flush) {
+		size_t start = plog_segment_at(log, log->start_offset);
+
 		log->point_must_flush = false;
-		log->round.start_offset = log->start_offset;
+		log->round.start_base = log->segments[start]->base_offset;
 		ask(log, log->point_file.file);
 		return 1;
 	}
@@ -134,23 +169,21 @@ static int next_flush(struct plog *log)
 		ask(log, dirty->file);
 		return 1;
 	}
+	dirty = first_without_snapshot(log);
+	if (dirty)
+		return ask_snapshot(log, dirty);
 	if (!log->folder_dirty)
 		return 0;
-	rc = env_file_open(log->env, log->folder, ENV_OPEN_READ, &log->round.folder);
-	if (rc < 0)
-		return rc;
 	log->folder_dirty = false;
-	ask(log, log->round.folder);
-	return 1;
+	return ask_path(log, log->folder);
 }
 
-/* Invariant 4. The active segment stays. */
+/* Invariant 5. */
 static int remove_old_segments(struct plog *log)
 {
 	int rc = 0;
 
-	while (rc == 0 && log->segment_count > 1 &&
-	       log->segments[0]->end_offset <= log->round.start_offset) {
+	while (rc == 0 && log->segments[0]->base_offset < log->round.start_base) {
 		struct segment *first = plog_shift_segment(log);
 
 		rc = plog_remove_snapshot(log, first->base_offset);
@@ -169,7 +202,7 @@ static void begin_round(struct plog *log)
 	log->round.again = false;
 	log->round.void_ = false;
 	log->round.target_offset = plog_end_offset(log);
-	log->round.start_offset = 0;
+	log->round.start_base = 0;
 	rc = next_flush(log);
 	log->round.running = rc > 0;
 	if (rc < 0)
@@ -204,15 +237,18 @@ static void ticket_done(struct env_flush *ticket, int result)
 	int rc;
 
 	log->pending--;
-	env_file_unref(log->env, log->round.folder);
-	log->round.folder = NULL;
+	env_file_unref(log->env, log->round.opened);
+	log->round.opened = NULL;
 	if (log->closing) {
 		plog_release(log);
 		return;
 	}
 	if (log->offline)
 		return;
-	rc = result < 0 ? result : next_flush(log);
+	if (result < 0)
+		rc = result;
+	else
+		rc = log->round.void_ ? 0 : next_flush(log); /* a void round ends here */
 	if (rc < 0)
 		plog_fail(log, rc); /* R46: also when it was only a flush */
 	else if (rc == 0)

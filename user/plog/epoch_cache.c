@@ -92,11 +92,12 @@ bool epoch_cache_truncate_start(struct epoch_cache *cache, int64_t offset)
 
 	while (drop + 1 < cache->count && cache->entries[drop + 1].start_offset <= offset)
 		drop++;
-	if (cache->count == 0 || cache->entries[drop].start_offset >= offset)
+	if (cache->count == 0 || (drop == 0 && cache->entries[0].start_offset >= offset))
 		return false;
 	cache->count -= drop;
 	memmove(cache->entries, cache->entries + drop, cache->count * sizeof(*cache->entries));
-	cache->entries[0].start_offset = offset;
+	if (cache->entries[0].start_offset < offset)
+		cache->entries[0].start_offset = offset;
 	return true;
 }
 

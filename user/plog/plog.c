@@ -99,7 +99,7 @@ void plog_release(struct plog *log)
 	while (log->segment_count > 0)
 		segment_free(log->env, plog_pop_segment(log));
 	mem_free(log->segments);
-	env_file_unref(log->env, log->round.folder);
+	env_file_unref(log->env, log->round.opened);
 	recovery_point_done(log->env, &log->point_file);
 	epoch_cache_done(&log->epochs);
 	producer_state_done(&log->producers);
@@ -117,34 +117,13 @@ void plog_close(struct plog *log)
 	plog_release(log);
 }
 
-static int sync_segments(struct plog *log)
-{
-	for (size_t i = 0; i < log->segment_count; i++) {
-		struct segment *segment = log->segments[i];
-		int rc = 0;
-
-		if (segment->unflushed_from != SEGMENT_FLUSHED)
-			rc = env_file_sync(log->env, segment->file);
-		if (rc < 0)
-			return rc;
-		segment->unflushed_from = SEGMENT_FLUSHED;
-	}
-	return segment_save_index(log->env, log->folder, plog_active(log));
-}
-
 static int write_all(struct plog *log)
 {
-	int rc = sync_segments(log);
+	int rc = segment_save_index(log->env, log->folder, plog_active(log));
 
 	if (rc == 0)
 		rc = plog_save_snapshot(log, true);
-	if (rc == 0)
-		rc = env_folder_sync(log->env, log->folder);
-	if (rc < 0)
-		return rc;
-	log->durable_offset = plog_end_offset(log);
-	rc = plog_write_point(log);
-	return rc == 0 ? env_file_sync(log->env, log->point_file.file) : rc;
+	return rc == 0 ? plog_settle(log) : rc;
 }
 
 int plog_close_clean(struct plog *log)

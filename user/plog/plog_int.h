@@ -23,9 +23,9 @@ struct plog_boundary {
 /* One round of group commit, see durability.c. */
 struct plog_round {
 	struct env_flush ticket;
-	struct env_file *folder;       /* open while its ticket is under way */
+	struct env_file *opened;       /* folder or snapshot, while its ticket is under way */
 	int64_t target_offset;         /* what is durable when the round ends */
-	int64_t start_offset;          /* the log start that the flushed recovery point says */
+	int64_t start_base;            /* the segment that the log start lies in; older ones go */
 	bool running;
 	bool again;                    /* asked for while one was running */
 	bool void_;                    /* R48a: a truncation came between: it proves nothing */
@@ -108,12 +108,16 @@ int plog_mark_corrupt(struct plog *log, bool corrupt);
 /* ---- snapshots.c: the producers' snapshots ---- */
 /* Writes one for the log's end. `wait`: by R44, for a clean close. */
 int plog_save_snapshot(struct plog *log, bool wait);
+/* Is there a sound one for offset? Clears the producers. WAITS. */
+bool plog_has_snapshot(struct plog *log, int64_t offset);
 /* Clears the producers, loads the newest sound snapshot at or below limit and goes through the
  * batches from there on up to the log's end. WAITS. */
 int plog_rebuild_producers(struct plog *log, int64_t limit);
 /* Removes the snapshots above offset. WAITS. */
 int plog_remove_snapshots_above(struct plog *log, int64_t offset);
 int plog_remove_snapshot(struct plog *log, int64_t offset);
+/* Makes those that are not durable so. WAITS. */
+int plog_sync_snapshots(struct plog *log);
 /* Calls each for every batch that ends above from_offset, by headers. WAITS. */
 int plog_replay(struct plog *log, int64_t from_offset,
 		void (*each)(struct plog *log, const struct batch *batch));

@@ -105,16 +105,20 @@ static int load_point(struct opening *o)
 
 /* ---- segments ---- */
 
-/* Segments below the log start that were being removed (durability.c, invariant 4). */
+/* Segments below the log start that were being removed (durability.c, invariant 4): before the
+ * snapshot is there, none was. */
 static int remove_leftovers(struct opening *o)
 {
 	struct plog *log = o->log;
 	size_t drop = 0;
 	int rc = 0;
 
-	while (rc == 0 && drop + 1 < o->bases.count &&
-	       o->bases.offsets[drop + 1] <= o->point.start_offset) {
-		int64_t base_offset = o->bases.offsets[drop++];
+	while (drop + 1 < o->bases.count && o->bases.offsets[drop + 1] <= o->point.start_offset)
+		drop++;
+	if (drop == 0 || !plog_has_snapshot(log, o->bases.offsets[drop]))
+		return 0;
+	for (size_t i = 0; rc == 0 && i < drop; i++) {
+		int64_t base_offset = o->bases.offsets[i];
 
 		rc = plog_remove_at(log->env, log->folder, base_offset, SEGMENT_SUFFIX);
 		if (rc == 0)
@@ -309,16 +313,16 @@ static int rebuild_epochs(struct opening *o)
 	return rc;
 }
 
-/* Belief 4. */
+/* Belief 4. What the first segment's says is known from nowhere else. */
 static int64_t snapshot_limit(const struct opening *o)
 {
+	int64_t first_base = o->log->segments[0]->base_offset;
 	int64_t end_offset = plog_end_offset(o->log);
+	int64_t limit = o->clean ? end_offset : o->point.offset;
 
-	if (o->clean)
-		return end_offset;
-	if (!o->point_known)
-		return o->log->segments[0]->base_offset;
-	return o->point.offset < end_offset ? o->point.offset : end_offset;
+	if (limit > end_offset)
+		limit = end_offset;
+	return limit < first_base || !o->point_known ? first_base : limit;
 }
 
 static bool is_segment_base(const struct plog *log, int64_t offset)
@@ -326,15 +330,15 @@ static bool is_segment_base(const struct plog *log, int64_t offset)
 	return log->segments[plog_segment_at(log, offset)]->base_offset == offset;
 }
 
-/* Snapshots that are not believed, and those of earlier clean closes. */
-static int remove_idle_snapshots(struct plog *log, int64_t limit)
+/* Those of earlier clean closes. */
+static int remove_idle_snapshots(struct plog *log)
 {
 	struct plog_names names = {0};
 	int rc = plog_list(log->env, log->folder, SNAPSHOT_SUFFIX, &names);
 
 	for (size_t i = 0; rc == 0 && i < names.count; i++)
-		if (names.offsets[i] > limit ||
-		    (!is_segment_base(log, names.offsets[i]) && names.offsets[i] != limit))
+		if (!is_segment_base(log, names.offsets[i]) &&
+		    names.offsets[i] != plog_end_offset(log))
 			rc = plog_remove_snapshot(log, names.offsets[i]);
 	plog_names_done(&names);
 	return rc;
@@ -351,27 +355,40 @@ static int rebuild_state(struct opening *o)
 	    o->point.start_offset <= plog_end_offset(log))
 		log->start_offset = o->point.start_offset;
 	rc = rebuild_epochs(o);
+	if (rc == 0 && !log->corrupt)
+		rc = plog_remove_snapshots_above(log, limit);
 	if (rc == 0)
 		rc = plog_rebuild_producers(log, limit);
 	if (rc == 0 && !log->corrupt)
-		rc = remove_idle_snapshots(log, limit);
+		rc = remove_idle_snapshots(log);
 	return rc;
 }
 
 /* ---- settling ---- */
 
-int plog_settle(struct plog *log)
+static int sync_segments(struct plog *log)
 {
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < log->segment_count; i++) {
 		struct segment *segment = log->segments[i];
 
-		if (segment->unflushed_from != SEGMENT_FLUSHED)
+		/* What a ticket under way covers is not durable before it comes back. */
+		if (segment->unflushed_from != SEGMENT_FLUSHED ||
+		    segment->end_offset > log->durable_offset)
 			rc = env_file_sync(log->env, segment->file);
 		if (rc == 0)
 			segment->unflushed_from = SEGMENT_FLUSHED;
 	}
+	return rc;
+}
+
+int plog_settle(struct plog *log)
+{
+	int rc = sync_segments(log);
+
+	if (rc == 0)
+		rc = plog_sync_snapshots(log);
 	if (rc == 0)
 		rc = env_folder_sync(log->env, log->folder);
 	if (rc < 0)

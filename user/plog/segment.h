@@ -23,6 +23,7 @@ struct segment {
 	int64_t unflushed_from;   /* lowest offset that no flush covers; SEGMENT_FLUSHED: none */
 	int32_t last_epoch;       /* of the last batch, -1: none */
 	bool index_saved;
+	bool snapshot_dirty;      /* the producers' snapshot at base_offset is not flushed */
 	struct env_file *file;
 	struct index_entry *index; /* rising in all fields */
 	size_t index_count;

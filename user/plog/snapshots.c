@@ -1,7 +1,11 @@
 /* Owns the files of producer snapshots, and going through the log again from one of them.
  *
  * A snapshot is named by the log end offset it was taken at: at each roll (the new segment's base)
- * and at a clean close. One that fails its CRC is passed over for an older one and more replay. */
+ * and at a clean close. One that fails its CRC is passed over for an older one and more replay.
+ *
+ * Invariant: every segment's base but a log's first has a snapshot, and it is durable before the
+ * segments before it may go: what their producers did is known nowhere else then. A replay that
+ * passes a base writes the one that is missing. */
 #include "plog/plog_int.h"
 
 #include "base/mem.h"
@@ -24,14 +28,14 @@ static int write_unsynced(struct plog *log, const char *name, const struct buffe
 	mem_free(path);
 	if (rc < 0)
 		return rc;
+	log->folder_dirty = true;
 	rc = env_file_write(log->env, file, &piece, 1, 0);
 	env_file_unref(log->env, file);
 	return rc;
 }
 
-int plog_save_snapshot(struct plog *log, bool wait)
+static int save_at(struct plog *log, int64_t offset, bool wait)
 {
-	int64_t offset = plog_end_offset(log);
 	char name[SNAPSHOT_NAME_BYTES];
 	struct buffer bytes = {0};
 	int rc;
@@ -41,6 +45,40 @@ int plog_save_snapshot(struct plog *log, bool wait)
 	rc = wait ? small_file_write(log->env, log->folder, name, bytes.data, bytes.size)
 		  : write_unsynced(log, name, &bytes);
 	buffer_done(&bytes);
+	return rc;
+}
+
+int plog_save_snapshot(struct plog *log, bool wait)
+{
+	return save_at(log, plog_end_offset(log), wait);
+}
+
+static int sync_snapshot(struct plog *log, int64_t offset)
+{
+	char *path = file_name_at(log->folder, offset, SNAPSHOT_SUFFIX);
+	struct env_file *file;
+	int rc = env_file_open(log->env, path, ENV_OPEN_READ, &file);
+
+	mem_free(path);
+	if (rc < 0)
+		return rc;
+	rc = env_file_sync(log->env, file);
+	env_file_unref(log->env, file);
+	return rc;
+}
+
+int plog_sync_snapshots(struct plog *log)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < log->segment_count; i++) {
+		struct segment *segment = log->segments[i];
+
+		if (segment->snapshot_dirty || segment->base_offset > log->durable_offset)
+			rc = sync_snapshot(log, segment->base_offset);
+		if (rc == 0)
+			segment->snapshot_dirty = false;
+	}
 	return rc;
 }
 
@@ -86,17 +124,34 @@ static int replay_segment(struct plog *log, struct segment *segment, int64_t fro
 	return rc == -EBADMSG ? -EIO : rc;
 }
 
-int plog_replay(struct plog *log, int64_t from_offset,
-		void (*each)(struct plog *log, const struct batch *batch))
+static int save_base(struct plog *log, struct segment *segment)
+{
+	segment->snapshot_dirty = true;
+	return save_at(log, segment->base_offset, false);
+}
+
+static int replay(struct plog *log, int64_t from_offset,
+		  void (*each)(struct plog *log, const struct batch *batch), bool save_snapshots)
 {
 	uint8_t *piece = mem_alloc(WALK_SCAN_BYTES);
 	int rc = 0;
 
-	for (size_t i = 0; i < log->segment_count && rc == 0; i++)
-		if (log->segments[i]->end_offset > from_offset)
-			rc = replay_segment(log, log->segments[i], from_offset, piece, each);
+	for (size_t i = 0; i < log->segment_count && rc == 0; i++) {
+		struct segment *segment = log->segments[i];
+
+		if (save_snapshots && segment->base_offset > from_offset)
+			rc = save_base(log, segment);
+		if (rc == 0 && segment->end_offset > from_offset)
+			rc = replay_segment(log, segment, from_offset, piece, each);
+	}
 	mem_free(piece);
 	return rc;
+}
+
+int plog_replay(struct plog *log, int64_t from_offset,
+		void (*each)(struct plog *log, const struct batch *batch))
+{
+	return replay(log, from_offset, each, false);
 }
 
 static void note_producer(struct plog *log, const struct batch *batch)
@@ -119,6 +174,16 @@ static bool load_snapshot(struct plog *log, int64_t offset)
 	return rc == 0;
 }
 
+bool plog_has_snapshot(struct plog *log, int64_t offset)
+{
+	bool sound;
+
+	producer_state_clear(&log->producers);
+	sound = load_snapshot(log, offset);
+	producer_state_clear(&log->producers);
+	return sound;
+}
+
 int plog_rebuild_producers(struct plog *log, int64_t limit)
 {
 	int64_t from_offset = log->segments[0]->base_offset;
@@ -133,5 +198,5 @@ int plog_rebuild_producers(struct plog *log, int64_t limit)
 		break;
 	}
 	plog_names_done(&names);
-	return rc == 0 ? plog_replay(log, from_offset, note_producer) : rc;
+	return rc == 0 ? replay(log, from_offset, note_producer, !log->corrupt) : rc;
 }

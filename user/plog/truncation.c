@@ -215,7 +215,7 @@ int plog_advance_start(struct plog *log, int64_t offset)
 		rc = plog_write_point(log);
 	if (rc < 0)
 		return plog_fail(log, rc);
-	log->point_must_flush = true; /* then the segments go: durability.c, invariant 4 */
+	log->point_must_flush = true; /* then the segments go: durability.c, invariant 5 */
 	plog_flush(log);
 	return 0;
 }

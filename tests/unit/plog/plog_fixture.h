@@ -192,7 +192,11 @@ static inline void fixture_read_all(struct fixture *f, int64_t offset, struct bu
 		struct batch batch;
 		size_t before = ret->size;
 
-		assert_int_equal(plog_read(f->log, next, INT64_MAX, 1 << 20, true, &slice), 0);
+		if (plog_read(f->log, next, INT64_MAX, 1 << 20, true, &slice) == -EAGAIN) {
+			sim_disk_warm(slice.file, slice.position, (size_t)slice.size_bytes);
+			env_file_unref(f->env, slice.file);
+			continue;
+		}
 		assert_non_null(slice.file);
 		assert_int_equal(env_file_read(f->env, slice.file,
 					       buffer_reserve(ret, (size_t)slice.size_bytes),
@@ -202,7 +206,7 @@ static inline void fixture_read_all(struct fixture *f, int64_t offset, struct bu
 		env_file_unref(f->env, slice.file);
 		in = reader_of(ret->data + before, ret->size - before);
 		while (batch_next(&in, &batch) == BATCH_OK) {
-			assert_true(batch.base_offset <= next || batch.base_offset == next);
+			assert_true(batch_last_offset(&batch) >= next); /* there may be holes */
 			next = batch_last_offset(&batch) + 1;
 		}
 		assert_int_equal(reader_left(&in), 0);
