@@ -21,7 +21,7 @@ sim_cluster := $(sim_world) $(patsubst %,$(BUILD)/obj/tests/sim/sim_%.o,\
 # The tests of logs and replicas run on a simulated disk.
 unit_simulation = $(if $(filter plog/% replica/%,$(1)),\
 	$(patsubst %,$(BUILD)/obj/tests/sim/%.o,sim_disk sim_env_single)) \
-	$(if $(filter sim/%,$(1)),$(sim_world))
+	$(if $(filter sim/% broker/%,$(1)),$(sim_world))
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 # The unit tests of every folder may use the real env; those above base mostly need it. base comes
 # last, once: os needs it, and of an archive that is named twice make keeps the first in $^.
@@ -43,11 +43,11 @@ $(BUILD)/tests/e2e/batches: $(BUILD)/obj/tests/e2e/batches.o $(call archives,wir
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
 $(BUILD)/tests/e2e/requests: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2e/requests*.c)) \
-	$(call archives,ctl)
+	$(BUILD)/obj/tests/e2e/plain_client.o $(call archives,wire)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_ctl) $(LIBS_base)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(LIBS_base)
 $(BUILD)/tests/e2e/hostile: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2e/hostile*.c)) \
-	$(call archive,os) $(call archives,broker)
+	$(BUILD)/obj/tests/e2e/plain_client.o $(call archive,os) $(call archives,broker)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
 $(BUILD)/tests/fuzz/wire_fuzz: $(BUILD)/obj/tests/fuzz/wire_fuzz.o $(call archives,wire)
