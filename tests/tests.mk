@@ -6,7 +6,7 @@ UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/bare) \
 	$(patsubst %,$(BUILD)/tests/e2e/%,batches requests hostile) \
 	$(BUILD)/bpf/lab_pass.bpf.o
-SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim)
+SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim cluster_test)
 # Everything that the suites run and that has to be built: add to it where a link rule is added.
 TEST_PROGRAMS = $(UNIT_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) $(BUILD)/tests/fuzz/wire_fuzz
 
@@ -17,7 +17,7 @@ unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
 sim_world := $(patsubst %,$(BUILD)/obj/tests/sim/sim_%.o,\
 	world process loop files net stream disk)
 sim_cluster := $(sim_world) $(patsubst %,$(BUILD)/obj/tests/sim/sim_%.o,\
-	cluster client link producer reader history replicas)
+	cluster client link producer reader history replicas apart)
 # The tests of logs and replicas run on a simulated disk.
 unit_simulation = $(if $(filter plog/% replica/%,$(1)),\
 	$(patsubst %,$(BUILD)/obj/tests/sim/%.o,sim_disk sim_env_single)) \

@@ -7,14 +7,11 @@
  * Each seed runs in a process of its own, so that an assertion fails one seed only. A failure prints
  * SEED=n and how to replay it. SIM_VERBOSE=1 shows log lines and faults with virtual times, SIM_TRACE=1
  * every event, SIM_TWICE=1 runs each seed twice and compares the traces. */
+#include "sim/sim_apart.h"
 #include "sim/sim_cluster.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 enum {
 	PARTITIONS = 4,
@@ -249,28 +246,16 @@ static unsigned run_seed(uint64_t seed, unsigned brokers)
 
 /* ---- many seeds ---- */
 
-static bool run_apart(uint64_t seed, unsigned brokers)
+struct seed_run {
+	uint64_t seed;
+	unsigned brokers;
+};
+
+static bool run_one(void *context)
 {
-	int status = 0;
-	pid_t child;
+	const struct seed_run *run = context;
 
-	fflush(NULL);
-	child = fork();
-	if (child == 0) {
-		unsigned findings;
-
-		alarm(SEED_MOST_S);
-		findings = run_seed(seed, brokers);
-		fflush(NULL);
-		_exit(findings > 0);
-	}
-	if (child < 0 || waitpid(child, &status, 0) < 0) {
-		perror("cluster_sim");
-		exit(2);
-	}
-	if (WIFSIGNALED(status))
-		printf("  ended by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+	return run_seed(run->seed, run->brokers) == 0;
 }
 
 int main(int argc, char **argv)
@@ -286,7 +271,9 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	for (uint64_t seed = first; seed < first + seeds; seed++) {
-		if (run_apart(seed, brokers)) {
+		struct seed_run run = {seed, brokers};
+
+		if (sim_run_apart(run_one, &run, SEED_MOST_S)) {
 			passed++;
 			continue;
 		}
