@@ -44,16 +44,16 @@ struct fastpath {
 	struct steer_lease lease;
 	bool lease_due;
 
-	struct image *image;       /* the newest; NULL: nothing may be published yet */
+	struct image *image; /* the newest; NULL: nothing may be published yet */
 	struct facts published, next;
-	bool facts_due;            /* `image` or the releases changed since `published` was made */
-	bool whole_due;            /* send facts that did not change, too */
-	bool leaders_begun;        /* bwsteer's table of leaders is ours on this connection */
-	struct image *leaders;     /* what that table holds */
-	struct leader_walk walk;   /* to what it is being brought */
+	bool facts_due;          /* `image` or the releases changed since `published` was made */
+	bool whole_due;          /* send facts that did not change, too */
+	bool leaders_begun;      /* bwsteer's table of leaders is ours on this connection */
+	struct image *leaders;   /* what that table holds */
+	struct leader_walk walk; /* to what it is being brought */
 	uint32_t image_sequence;
 	bool image_unanswered;
-	bool is_refused;           /* the last one was: no leaders until slots or brokers change */
+	bool is_refused; /* the last one was: no leaders until slots or brokers change */
 
 	struct release *releases;
 	struct fastpath_query *queries; /* the first one is being asked */
@@ -90,7 +90,7 @@ static bool is_releasing(const void *context, int32_t slot)
 {
 	const struct release *release;
 
-	DL_FOREACH (((const struct fastpath *)context)->releases, release)
+	DL_FOREACH(((const struct fastpath *)context)->releases, release)
 		if (release->slot == slot)
 			return true;
 	return false;
@@ -193,7 +193,8 @@ static void fastpath_break(struct fastpath *f)
 	f->socket = NULL;
 	if (!f->has_complained)
 		env_log(f->options.env, LOG_WARN, "steer.socket %s: bwsteer %s", f->socket_path,
-			f->is_served ? "is gone: connections are forwarded in user space until it is back"
+			f->is_served ? "is gone: connections are forwarded in user space until it "
+				       "is back"
 				     : "hung up on our HELLO: its log says why");
 	f->has_complained = true;
 	f->is_served = false;
@@ -210,7 +211,7 @@ static void fastpath_break(struct fastpath *f)
 		DL_DELETE(f->queries, query);
 		query->each(query, NULL, -ENOTCONN);
 	}
-	DL_FOREACH_SAFE (f->releases, release, next)
+	DL_FOREACH_SAFE(f->releases, release, next)
 		if (release->is_withdrawing) {
 			int32_t slot = release->slot;
 
@@ -309,7 +310,8 @@ static void take_image_ack(struct fastpath *f, int result)
 		return;
 	f->counts.refused++;
 	env_log(f->options.env, LOG_ERROR,
-		"bwsteer refused the published slots: %s; check slots.addresses, and that both programs are "
+		"bwsteer refused the published slots: %s; check slots.addresses, and that both "
+		"programs are "
 		"of one version",
 		strerror(-result));
 	f->is_refused = true;
@@ -324,7 +326,7 @@ static void take_ack(struct fastpath *f, const struct steer_ack *ack)
 		take_image_ack(f, ack->result);
 		return;
 	}
-	DL_FOREACH (f->releases, release)
+	DL_FOREACH(f->releases, release)
 		if (release->is_withdrawing && release->sequence == ack->header.sequence) {
 			finish_release(f, release);
 			return;
@@ -441,7 +443,8 @@ static void say_hello(struct fastpath *f)
 
 static void fastpath_connect(struct env_timer *timer)
 {
-	struct fastpath *f = (struct fastpath *)((char *)timer - offsetof(struct fastpath, reconnect));
+	struct fastpath *f =
+		(struct fastpath *)((char *)timer - offsetof(struct fastpath, reconnect));
 	struct env *env = f->options.env;
 	int rc = f->options.link->open(env, f->socket_path, fastpath_ready, f, &f->socket);
 
@@ -452,7 +455,8 @@ static void fastpath_connect(struct env_timer *timer)
 	f->socket = NULL;
 	if (!f->has_complained)
 		env_log(env, LOG_WARN,
-			"steer.socket %s: %s; start bwsteer: until then connections are forwarded in user space",
+			"steer.socket %s: %s; start bwsteer: until then connections are forwarded "
+			"in user space",
 			f->socket_path, strerror(-rc));
 	f->has_complained = true;
 	env_timer_after(env, timer, FASTPATH_RECONNECT_MS * 1000);
@@ -480,7 +484,7 @@ void fastpath_free(struct fastpath *fastpath)
 		return;
 	env_timer_stop(f->options.env, &f->reconnect);
 	env_socket_close(f->options.env, f->socket);
-	DL_FOREACH_SAFE (f->releases, release, next)
+	DL_FOREACH_SAFE(f->releases, release, next)
 		mem_free(release);
 	leader_walk_done(&f->walk);
 	image_unref(f->leaders);
@@ -523,7 +527,7 @@ static struct release *find_release(struct fastpath *f, int32_t slot)
 {
 	struct release *release;
 
-	DL_FOREACH (f->releases, release)
+	DL_FOREACH(f->releases, release)
 		if (release->slot == slot)
 			return release;
 	return NULL;

@@ -15,8 +15,8 @@ struct steer_stats_slot;
 /* How a broker reaches a Unix socket: env.h knows none. The real one is os/os_seqpacket.h; the
  * simulator gives its own or none. */
 struct fastpath_link {
-	/* Connects to the SOCK_SEQPACKET listener at path; the socket is then used through env.h: one
-	 * send or receive is one datagram. Returns 0 or -errno. */
+	/* Connects to the SOCK_SEQPACKET listener at path; the socket is then used through env.h:
+	 * one send or receive is one datagram. Returns 0 or -errno. */
 	int (*open)(struct env *env, const char *path, env_socket_ready *ready, void *context,
 		    struct env_socket **ret);
 };
@@ -37,8 +37,8 @@ struct fastpath *fastpath_new(const struct fastpath_options *options);
 void fastpath_free(struct fastpath *fastpath); /* NULL is fine */
 
 /* S8: every shard has applied this image, this broker is unfenced in it and it holds this broker's
- * own registration; so the caller promises. Takes a reference of its own. What did not change is not
- * sent again. */
+ * own registration; so the caller promises. Takes a reference of its own. What did not change is
+ * not sent again. */
 void fastpath_publish(struct fastpath *fastpath, struct image *image);
 
 /* S2: evidence_us (env_now_us()) is when the evidence was had; the lease lasts from then. */
@@ -49,9 +49,10 @@ bool fastpath_has_steer(const struct fastpath *fastpath);
 /* The same, and a program steers (its mode is not `off`). */
 bool fastpath_is_steered(const struct fastpath *fastpath);
 
-/* S4. Between the two calls images go out with this slot as it was published last: its clients' acks
- * still come here while the last answers leave. Then the announcement is withdrawn, and when bwsteer
- * has said so (or is gone) the slot is published as it is and options.slot_released is called. */
+/* S4. Between the two calls images go out with this slot as it was published last: its clients'
+ * acks still come here while the last answers leave. Then the announcement is withdrawn, and when
+ * bwsteer has said so (or is gone) the slot is published as it is and options.slot_released is
+ * called. */
 void fastpath_slot_releasing(struct fastpath *fastpath, int32_t slot);
 void fastpath_slot_released(struct fastpath *fastpath, int32_t slot);
 /* How many slots are between the two, or wait for bwsteer: a clean shutdown waits for 0. */
@@ -69,9 +70,9 @@ void fastpath_ask_stats(struct fastpath *fastpath, struct fastpath_query *query)
 
 /* For metrics and tests. */
 struct fastpath_counts {
-	uint64_t images;      /* sent whole */
-	uint64_t refused;     /* by bwsteer */
-	uint64_t leaders;     /* sent, gone ones too */
+	uint64_t images;  /* sent whole */
+	uint64_t refused; /* by bwsteer */
+	uint64_t leaders; /* sent, gone ones too */
 	uint64_t leases;
 	uint64_t leases_lost; /* as bwsteer says */
 	uint64_t connections;

@@ -6,7 +6,8 @@
 #include "meta/image.h"
 
 enum {
-	/* One image carries at most so many leaders, so that no change of a slot waits behind more. */
+	/* One image carries at most so many leaders, so that no change of a slot waits behind more.
+	 */
 	FASTPATH_LEADERS_PER_IMAGE = 512,
 	FASTPATH_RECONNECT_MS = 200,
 	/* Datagrams taken in one round. */

@@ -1,5 +1,5 @@
-/* A stage for S4 to S6: three brokers that are only a shard, an internal listener and images written
- * by the test (no quorum, no replicas), and a client, in the simulated world. */
+/* A stage for S4 to S6: three brokers that are only a shard, an internal listener and images
+ * written by the test (no quorum, no replicas), and a client, in the simulated world. */
 #pragma once
 
 #include "../meta/meta_testing.h"
@@ -16,7 +16,13 @@
 
 #include <errno.h>
 
-enum { STAGE_BROKERS = 3, STAGE_SLOTS = 4, STAGE_MS = 1000, STAGE_HOLD_MS = 1000, STAGE_CLIENTS = 4 };
+enum {
+	STAGE_BROKERS = 3,
+	STAGE_SLOTS = 4,
+	STAGE_MS = 1000,
+	STAGE_HOLD_MS = 1000,
+	STAGE_CLIENTS = 4
+};
 
 struct stage;
 
@@ -71,14 +77,16 @@ static inline struct cluster *stage_cluster(void)
 	struct change change;
 
 	for (uint16_t i = 0; i < STAGE_SLOTS; i++)
-		addresses[i] = (struct image_endpoint){host, address_of(host, (uint16_t)(9100 + i))};
+		addresses[i] =
+			(struct image_endpoint){host, address_of(host, (uint16_t)(9100 + i))};
 	c->image = image_new();
 	c->replayed = image_new();
 	change_begin(&change, 0);
 	controller_seed(&seed, &change);
 	cluster_commit(c, &change);
 	for (int32_t id = 1; id <= STAGE_BROKERS; id++) {
-		assert_int_equal(cluster_register(c, (struct test_registration){.id = id}), KAFKA_NONE);
+		assert_int_equal(cluster_register(c, (struct test_registration){.id = id}),
+				 KAFKA_NONE);
 		assert_int_equal(cluster_unfence(c, id), KAFKA_NONE);
 	}
 	return c;
@@ -89,8 +97,8 @@ static inline void stage_move(struct stage *s, int32_t slot, int32_t to)
 	struct cluster *c = s->cluster;
 	const char *sentence;
 
-	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, slot, to, &change,
-							    &sentence)),
+	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, slot, to,
+							    &change, &sentence)),
 			 KAFKA_NONE);
 	assert_int_equal(c->image->slots[slot]->holder, to);
 }
@@ -157,7 +165,8 @@ static inline void node_set(struct stage_broker *node, const char *text)
 {
 	char error[SETTINGS_ERROR_BYTES];
 
-	assert_int_equal(settings_set_pair(&broker_settings_table, &node->settings, "test", text, error), 0);
+	assert_int_equal(
+		settings_set_pair(&broker_settings_table, &node->settings, "test", text, error), 0);
 }
 
 static inline void node_start_again(struct stage_broker *node)
@@ -180,7 +189,8 @@ static inline void node_init(struct stage *s, int32_t id)
 	snprintf(text, sizeof(text), "listeners=PLAINTEXT://%s:9092,INTERNAL://%s:9094", ip, ip);
 	settings_init(&broker_settings_table, &node->settings);
 	node_set(node, text);
-	node_set(node, "controller.quorum.voters=1@10.77.0.1:9094,2@10.77.0.2:9094,3@10.77.0.3:9094");
+	node_set(node,
+		 "controller.quorum.voters=1@10.77.0.1:9094,2@10.77.0.2:9094,3@10.77.0.3:9094");
 	node_set(node, "cluster.secret.file=secret");
 	snprintf(text, sizeof(text), "node.id=%d", id);
 	node_set(node, text);
@@ -199,7 +209,7 @@ static inline void node_init(struct stage *s, int32_t id)
 
 static inline void client_send_more(struct client *c)
 {
-	static const uint8_t filler[4096];
+	static const uint8_t filler[5000];
 
 	while (c->sent < c->to_send) {
 		struct iovec piece = {(void *)filler, sizeof(filler)};
@@ -212,7 +222,8 @@ static inline void client_send_more(struct client *c)
 			break;
 		c->sent += (size_t)sent;
 	}
-	env_socket_watch(c->env, c->socket, ENV_READABLE | (c->sent < c->to_send ? ENV_WRITABLE : 0));
+	env_socket_watch(c->env, c->socket,
+			 ENV_READABLE | (c->sent < c->to_send ? ENV_WRITABLE : 0));
 }
 
 static void client_ready(struct env_socket *socket, unsigned events, void *context)

@@ -58,6 +58,23 @@ static void s5_ends_are_carried_over_both_ways(void **state)
 	stage_free(s);
 }
 
+static void s5_an_idle_connection_outlives_its_holders_goodbye(void **state)
+{
+	struct stage *s = stage_new();
+	struct client *c = client_connect(s, 2, 2);
+
+	(void)state;
+	session_close(s->nodes[1].shard->worker.sessions);
+	run_ms(s, 50);
+	assert_false(c->ended);
+	stage_move(s, 2, 3);
+	stage_apply_all(s);
+	client_ask(c, 1);
+	run_ms(s, 50);
+	assert_int_equal(client_answers(c), 1);
+	stage_free(s);
+}
+
 static void s5_a_reset_is_carried_over(void **state)
 {
 	struct stage *s = stage_new();
@@ -257,7 +274,8 @@ static void s5_an_older_image_holds_the_arrival_until_it_has_caught_up(void **st
 	client_ask(c, 1);
 	run_ms(s, 300);
 	assert_int_equal(counts_of(s, 3)->arrived, 0);
-	assert_int_equal(counts_of(s, 2)->forwarded, 0); /* the preface is not answered: nothing left */
+	assert_int_equal(counts_of(s, 2)->forwarded,
+			 0); /* the preface is not answered: nothing left */
 	assert_int_equal(counts_of(s, 2)->bytes_up, 0);
 	stage_apply(s, 3);
 	run_ms(s, 50);
@@ -360,24 +378,37 @@ static void s5_a_preface_that_does_not_come_is_not_waited_for(void **state)
 	stage_free(s);
 }
 
+/* Sends that to broker 1 instead of a preface, and sees the end. */
+static void check_refused(struct stage *s, const void *bytes, size_t size)
+{
+	struct dialler *d = dial_holder(s);
+	const struct iovec piece = {(void *)bytes, size};
+
+	assert_true(env_socket_send(d->env, d->socket, &piece, 1) > 0);
+	run_ms(s, 50);
+	assert_true(d->ended);
+	dialler_free(s, d);
+}
+
 static void s5_nonsense_in_a_preface_ends_the_connection(void **state)
 {
 	static const uint8_t too_long[] = {0x7f, 0xff, 0xff, 0xff, 1};
-	static const uint8_t not_a_preface[] = {0, 0, 0, 10, 0, 18, 0, 0, 0, 0, 0, 1, 0xff, 0xff};
-	const struct iovec pieces[] = {{(void *)too_long, sizeof(too_long)},
-				       {(void *)not_a_preface, sizeof(not_a_preface)}};
+	struct forward_preface_request preface = {.slot = 2};
+	struct wire_output other_api = {0}, no_slot = {0};
 	struct stage *s = stage_new();
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		struct dialler *d = dial_holder(s);
-
-		assert_true(env_socket_send(s->nodes[2].envs[0], d->socket, &pieces[i], 1) > 0);
-		run_ms(s, 50);
-		assert_true(d->ended);
-		dialler_free(s, d);
-	}
-	assert_int_equal(s->nodes[1].broker.control->worker.connections_refused, 2);
+	wire_encode_request(&wire_forward_preface, 0, 1, NULL, &preface, &other_api);
+	other_api.bytes.data[5] ^= 1; /* of the API key */
+	preface.slot = 1 << 30;
+	wire_encode_request(&wire_forward_preface, 0, 1, NULL, &preface, &no_slot);
+	check_refused(s, too_long, sizeof(too_long));
+	check_refused(s, other_api.bytes.data, other_api.bytes.size);
+	check_refused(s, no_slot.bytes.data, no_slot.bytes.size);
+	assert_int_equal(s->nodes[1].broker.control->worker.connections_refused, 3);
+	assert_int_equal(counts_of(s, 1)->arrived, 0);
+	wire_output_done(&other_api);
+	wire_output_done(&no_slot);
 	stage_free(s);
 }
 
@@ -410,7 +441,8 @@ static void s4_fastpath_knows_of_a_release_before_the_image_counts_as_applied(vo
 	struct client *c = client_connect(s, 2, 1);
 
 	(void)state;
-	sim_net_cut(s->world, s->nodes[1].process, s->client_process); /* the answer does not leave */
+	sim_net_cut(s->world, s->nodes[1].process,
+		    s->client_process); /* the answer does not leave */
 	client_ask(c, 1);
 	run_ms(s, 50);
 	assert_int_equal(fastpath_releases(fastpath), 0);
@@ -475,13 +507,13 @@ static void s3_listeners_follow_a_slots_addresses(void **state)
 	struct stage *s = stage_new();
 
 	(void)state;
-	readdress(s, 2, 9500);
-	readdress(s, 3, 9102); /* which slot 2 gives up */
+	readdress(s, 3, 9500);
+	readdress(s, 2, 9103); /* which slot 3 gives up */
 	stage_apply_all(s);
 	for (int32_t at = 1; at <= STAGE_BROKERS; at++) {
 		assert_true(accepts(s, "10.77.0.100", 9500, at));
-		assert_true(accepts(s, "10.77.0.100", 9102, at));
-		assert_false(accepts(s, "10.77.0.100", 9103, at));
+		assert_true(accepts(s, "10.77.0.100", 9103, at));
+		assert_false(accepts(s, "10.77.0.100", 9102, at));
 	}
 	stage_free(s);
 }
@@ -492,6 +524,7 @@ int main(void)
 		cmocka_unit_test(s5_a_connection_is_carried_to_the_holder_and_back),
 		cmocka_unit_test(s6_the_holder_serves_its_slots_itself),
 		cmocka_unit_test(s5_ends_are_carried_over_both_ways),
+		cmocka_unit_test(s5_an_idle_connection_outlives_its_holders_goodbye),
 		cmocka_unit_test(s5_a_reset_is_carried_over),
 		cmocka_unit_test(s5_a_held_connection_follows_the_slot_to_another_broker),
 		cmocka_unit_test(s5_a_held_connection_is_served_here_when_the_slot_comes),

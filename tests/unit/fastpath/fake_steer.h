@@ -1,6 +1,6 @@
-/* The other end of a fastpath: a bwsteer that applies what it is told to a table, answers, and writes
- * down the order of messages by one letter each:
- *   H hello, B begin, S slot, K broker, L leader, E end, l lease, W withdraw, Q stats request */
+/* The other end of a fastpath: a bwsteer that applies what it is told to a table, answers, and
+ * writes down the order of messages by one letter each: H hello, B begin, S slot, K broker, L
+ * leader, E end, l lease, W withdraw, Q stats request */
 #pragma once
 
 #include "bellwether/steer_facts.h"
@@ -32,19 +32,19 @@ struct fake_image {
 struct fake_steer {
 	char folder[64], path[96];
 	int listener, fd;
-	bool is_mute;       /* does not answer */
-	int refuses;        /* IMAGE_END is answered with it; 0 = applied */
+	bool is_mute; /* does not answer */
+	int refuses;  /* IMAGE_END is answered with it; 0 = applied */
 	char order[65536];
 	size_t order_size;
 	struct steer_hello hello;
 	struct fake_image building, image;
 	struct steer_leader *leaders; /* the table */
 	uint32_t leader_count;
-	uint32_t most_leaders;        /* in one image */
-	unsigned images;              /* applied */
+	uint32_t most_leaders; /* in one image */
+	unsigned images;       /* applied */
 	struct steer_lease lease;
 	struct steer_withdraw withdraw;
-	uint32_t unanswered;          /* the sequence of the last message that was not answered */
+	uint32_t unanswered; /* the sequence of the last message that was not answered */
 };
 
 static inline void fake_listen(struct fake_steer *s)
@@ -63,7 +63,8 @@ static inline struct fake_steer *fake_new(void)
 	struct fake_steer *s = calloc(1, sizeof(*s));
 	const char *base = getenv("TMPDIR");
 
-	snprintf(s->folder, sizeof(s->folder), "%.30s/bellwether-steer-XXXXXX", base ? base : "/tmp");
+	snprintf(s->folder, sizeof(s->folder), "%.30s/bellwether-steer-XXXXXX",
+		 base ? base : "/tmp");
 	assert_non_null(mkdtemp(s->folder));
 	snprintf(s->path, sizeof(s->path), "%s/socket", s->folder);
 	s->fd = -1;

@@ -58,7 +58,9 @@ static struct cluster *cluster_with_addresses(void)
 
 	for (uint16_t i = 0; i < SLOTS; i++) {
 		addresses[i][0].host = host;
-		assert_int_equal(net_address_parse_host(host, (uint16_t)(9100 + i), &addresses[i][0].address), 0);
+		assert_int_equal(net_address_parse_host(host, (uint16_t)(9100 + i),
+							&addresses[i][0].address),
+				 0);
 	}
 	addresses[0][1].host = host;
 	assert_int_equal(net_address_parse_host(host, 9092, &addresses[0][1].address), 0);
@@ -69,7 +71,8 @@ static struct cluster *cluster_with_addresses(void)
 	controller_seed(&seed, &change);
 	cluster_commit(c, &change);
 	for (int32_t id = 1; id <= BROKERS; id++) {
-		assert_int_equal(cluster_register(c, (struct test_registration){.id = id}), KAFKA_NONE);
+		assert_int_equal(cluster_register(c, (struct test_registration){.id = id}),
+				 KAFKA_NONE);
 		assert_int_equal(cluster_unfence(c, id), KAFKA_NONE);
 	}
 	return c;
@@ -139,8 +142,8 @@ static void move(struct stage *s, int32_t slot, int32_t to)
 	const char *sentence;
 	struct cluster *c = s->cluster;
 
-	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, slot, to, &change,
-							    &sentence)),
+	assert_int_equal(CLUSTER_DO(c, controller_move_slot(c->image, &c->options, slot, to,
+							    &change, &sentence)),
 			 KAFKA_NONE);
 }
 
@@ -182,7 +185,8 @@ static void publishes_slots_brokers_and_leaders(void **state)
 		assert_int_equal(told->slots[i].slot, i);
 		assert_int_equal(told->slots[i].slot_epoch, image->slots[i]->epoch);
 		assert_int_equal(told->slots[i].holder, image->slots[i]->holder);
-		assert_int_equal(told->slots[i].successor, image_slot_successor(image, image->slots[i]));
+		assert_int_equal(told->slots[i].successor,
+				 image_slot_successor(image, image->slots[i]));
 		assert_int_equal(told->slots[i].address_count, i == 0 ? 2 : 1);
 		assert_int_equal(told->slots[i].addresses[0].port, 9100 + i);
 		assert_int_equal(told->slots[i].addresses[0].ip[15], 100);
@@ -197,7 +201,8 @@ static void publishes_slots_brokers_and_leaders(void **state)
 	publish_all(s, 3);
 	for (int32_t p = 0; p < 3; p++) {
 		const struct steer_leader *leader = leader_of(s, "orders", (uint32_t)p);
-		const struct image_partition *partition = cluster_partition(s->cluster, "orders", p);
+		const struct image_partition *partition =
+			cluster_partition(s->cluster, "orders", p);
 
 		assert_non_null(leader);
 		assert_int_equal(leader->value.leader, partition->leader);
@@ -238,8 +243,9 @@ static void what_did_not_change_is_not_sent_again(void **state)
 	assert_string_equal(s->steer->order, "BSSSSKKKLLE");
 	fake_forget_order(s->steer);
 	id = image_find_topic(s->cluster->image, "a", 1)->id;
-	assert_int_equal(CLUSTER_DO(s->cluster, controller_delete_topic(s->cluster->image, id, &change)),
-			 KAFKA_NONE);
+	assert_int_equal(
+		CLUSTER_DO(s->cluster, controller_delete_topic(s->cluster->image, id, &change)),
+		KAFKA_NONE);
 	publish_all(s, 2);
 	assert_null(leader_of(s, "a", 0));
 	fake_forget_order(s->steer);
@@ -280,8 +286,9 @@ static void a_topic_that_is_made_anew_under_its_name_stays(void **state)
 	assert_int_equal(cluster_create(s->cluster, "a", 3, 3), KAFKA_NONE);
 	publish_all(s, 3);
 	id = image_find_topic(s->cluster->image, "a", 1)->id;
-	assert_int_equal(CLUSTER_DO(s->cluster, controller_delete_topic(s->cluster->image, id, &change)),
-			 KAFKA_NONE);
+	assert_int_equal(
+		CLUSTER_DO(s->cluster, controller_delete_topic(s->cluster->image, id, &change)),
+		KAFKA_NONE);
 	assert_int_equal(cluster_create(s->cluster, "a", 2, 3), KAFKA_NONE);
 	publish_all(s, 2);
 	assert_non_null(leader_of(s, "a", 1));
@@ -364,14 +371,16 @@ static void f4_a_bwsteer_that_was_killed_gets_everything_again(void **state)
 	WORK_UNTIL(s, !fastpath_has_steer(s->fastpath));
 	move(s, 1, 3);
 	id = image_find_topic(s->cluster->image, "b", 1)->id;
-	assert_int_equal(CLUSTER_DO(s->cluster, controller_delete_topic(s->cluster->image, id, &change)),
-			 KAFKA_NONE);
+	assert_int_equal(
+		CLUSTER_DO(s->cluster, controller_delete_topic(s->cluster->image, id, &change)),
+		KAFKA_NONE);
 	publish(s);
 	fake_listen(s->steer);
 	WORK_UNTIL(s, s->steer->images == 3);
 	assert_int_equal(s->steer->leader_count, 600);
 	assert_int_equal(s->steer->image.slots[1].holder, 3);
-	assert_int_equal(s->steer->hello.broker_epoch, image_find_broker(s->cluster->image, 1)->epoch);
+	assert_int_equal(s->steer->hello.broker_epoch,
+			 image_find_broker(s->cluster->image, 1)->epoch);
 	assert_int_equal(fastpath_counts(s->fastpath).connections, 2);
 	stage_free(s);
 }
@@ -576,9 +585,11 @@ static void without_a_socket_everything_is_a_no_op(void **state)
 {
 	struct stage *s = stage_new();
 	struct asked asked = {.query.each = take_slot};
-	struct fastpath_options options = {
-		.env = env_of(s), .cluster_id = "a cluster", .node_id = 1,
-		.slot_released = slot_released, .context = s};
+	struct fastpath_options options = {.env = env_of(s),
+					   .cluster_id = "a cluster",
+					   .node_id = 1,
+					   .slot_released = slot_released,
+					   .context = s};
 	struct fastpath *none = fastpath_new(&options);
 
 	(void)state;
