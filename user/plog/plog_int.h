@@ -110,6 +110,7 @@ int plog_mark_corrupt(struct plog *log, bool corrupt);
 int plog_save_snapshot(struct plog *log, bool wait);
 /* Is there a sound one for offset? Clears the producers. WAITS. */
 bool plog_has_snapshot(struct plog *log, int64_t offset);
+int plog_sync_snapshot(struct plog *log, int64_t offset);
 /* Clears the producers, loads the newest sound snapshot at or below limit and goes through the
  * batches from there on up to the log's end. WAITS. */
 int plog_rebuild_producers(struct plog *log, int64_t limit);

@@ -105,8 +105,18 @@ static int load_point(struct opening *o)
 
 /* ---- segments ---- */
 
-/* Segments below the log start that were being removed (durability.c, invariant 4): before the
- * snapshot is there, none was. */
+/* What a removal of segments waits for (durability.c, invariants 4 and 5), in case that we are the
+ * first to remove: a kill leaves it in the page cache only. */
+static int sync_start(struct plog *log, int64_t base_offset)
+{
+	int rc = plog_sync_snapshot(log, base_offset);
+
+	if (rc == 0)
+		rc = env_folder_sync(log->env, log->folder);
+	return rc == 0 ? env_file_sync(log->env, log->point_file.file) : rc;
+}
+
+/* Segments below the log start. Without a sound snapshot none was removed yet, and none is. */
 static int remove_leftovers(struct opening *o)
 {
 	struct plog *log = o->log;
@@ -117,6 +127,7 @@ static int remove_leftovers(struct opening *o)
 		drop++;
 	if (drop == 0 || !plog_has_snapshot(log, o->bases.offsets[drop]))
 		return 0;
+	rc = sync_start(log, o->bases.offsets[drop]);
 	for (size_t i = 0; rc == 0 && i < drop; i++) {
 		int64_t base_offset = o->bases.offsets[i];
 

@@ -53,7 +53,7 @@ int plog_save_snapshot(struct plog *log, bool wait)
 	return save_at(log, plog_end_offset(log), wait);
 }
 
-static int sync_snapshot(struct plog *log, int64_t offset)
+int plog_sync_snapshot(struct plog *log, int64_t offset)
 {
 	char *path = file_name_at(log->folder, offset, SNAPSHOT_SUFFIX);
 	struct env_file *file;
@@ -75,7 +75,7 @@ int plog_sync_snapshots(struct plog *log)
 		struct segment *segment = log->segments[i];
 
 		if (segment->snapshot_dirty || segment->base_offset > log->durable_offset)
-			rc = sync_snapshot(log, segment->base_offset);
+			rc = plog_sync_snapshot(log, segment->base_offset);
 		if (rc == 0)
 			segment->snapshot_dirty = false;
 	}

@@ -90,13 +90,16 @@ static void note_all(struct model *m, struct epoch_cache *epochs, struct produce
 	epoch_cache_truncate_start(epochs, m->start_offset);
 }
 
-/* With a hole at the log start the first epoch may be said to begin before or after the hole. */
+/* With a hole at the log start the first epoch may be said to begin before or after the hole, and a
+ * log without a record need not know the epoch of those that are gone. */
 static void close_hole(struct model *m, struct epoch_cache *epochs)
 {
 	size_t first = first_at(m, m->start_offset);
 
 	if (first < m->count)
 		epoch_cache_truncate_start(epochs, m->batches[first].base_offset);
+	else
+		epochs->count = 0;
 }
 
 static void check_state(struct model *m)
