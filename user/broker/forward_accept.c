@@ -184,7 +184,7 @@ static void arrival_advance(struct arrival *a)
 		return;
 	stop_waiting(a);
 	if (rc < 0) {
-		a->worker->connections_refused++;
+		worker_note_refusal(a->worker, a->socket, "no preface of a forwarded connection");
 		arrival_reset(a);
 		return;
 	}

@@ -51,20 +51,14 @@ static void newcomer_free(struct newcomer *n)
 
 static void newcomer_refuse(struct newcomer *n, const char *reason)
 {
-	struct net_address from;
-	char text[NET_ADDRESS_TEXT_BYTES];
-
 	n->listener->refused++;
-	env_socket_peer(n->listener->control->env, n->socket, &from);
-	env_log(n->listener->control->env, LOG_WARN,
-		"internal listener: closed a connection from %s: %s",
-		net_address_format(&from, text), reason);
+	worker_note_refusal(n->listener->control, n->socket, reason);
 	newcomer_free(n);
 }
 
 static void newcomer_late(struct env_timer *timer)
 {
-	newcomer_refuse(container_of(timer, struct newcomer, timer), "no handshake in time");
+	newcomer_refuse(container_of(timer, struct newcomer, timer), "internal listener: no handshake in time");
 }
 
 /* The answers are smaller than any send queue: what does not leave at once is a broken peer. */
@@ -106,6 +100,14 @@ static void newcomer_hand_over(struct newcomer *n)
 	newcomer_free(n);
 }
 
+static const char *refusal_of(const struct newcomer *n, int rc)
+{
+	if (rc != -EPERM)
+		return "internal listener: not a broker of this cluster";
+	return n->said_hello ? "internal listener: wrong cluster secret"
+			     : "internal listener: another cluster";
+}
+
 /* One frame. Returns 1 when the connection has been handed over or refused. */
 static int newcomer_take(struct newcomer *n, const uint8_t *frame, size_t size)
 {
@@ -121,9 +123,7 @@ static int newcomer_take(struct newcomer *n, const uint8_t *frame, size_t size)
 	if (rc == 0)
 		rc = newcomer_flush(n);
 	if (rc < 0) {
-		newcomer_refuse(n, rc == -EPERM ? (n->said_hello ? "wrong cluster secret"
-								 : "another cluster")
-						: "not a broker of this cluster");
+		newcomer_refuse(n, refusal_of(n, rc));
 		return 1;
 	}
 	buffer_consume(&n->in, size + 4);
@@ -149,7 +149,7 @@ static void newcomer_ready(struct env_socket *socket, unsigned events, void *con
 		if (n->said_hello)
 			newcomer_free(n); /* a dial (S11) wants no more than the hello */
 		else
-			newcomer_refuse(n, "it ended before the handshake");
+			newcomer_refuse(n, "internal listener: it ended before the handshake");
 		return;
 	}
 	n->in.size += (size_t)count;
@@ -157,7 +157,7 @@ static void newcomer_ready(struct env_socket *socket, unsigned events, void *con
 		uint32_t size = bytes_load_u32(n->in.data);
 
 		if (size > HANDSHAKE_MOST_BYTES - 4) {
-			newcomer_refuse(n, "not a handshake");
+			newcomer_refuse(n, "internal listener: not a handshake");
 			return;
 		}
 		if (n->in.size - 4 < size)

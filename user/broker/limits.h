@@ -10,6 +10,9 @@ enum broker_limits {
 	SESSION_MOST_UNSENT_BYTES = 4 * 1024 * 1024,
 	/* Rounds of receiving for one event, so that one connection cannot starve the others. */
 	SESSION_ROUNDS = 4,
+	/* Connections that are refused are counted, and one in so long a time is named in the log:
+	 * a stranger must not fill the disk. */
+	REFUSAL_LOG_MS = 1000,
 	/* Nothing longer is read before the handshake is done (S9). */
 	HANDSHAKE_MOST_BYTES = 4096,
 	HANDSHAKE_NONCE_BYTES = 32,

@@ -247,9 +247,9 @@ static bool session_take_frame(struct session *s, const uint8_t *frame, size_t s
 	int rc = request_parse(s->worker, &s->view, frame, size, &request);
 
 	if (rc < 0) {
-		s->worker->connections_refused++;
-		env_log(s->worker->env, LOG_DEBUG, "closing a connection: %s",
-			rc == -EOPNOTSUPP ? "unknown API or version" : "malformed request");
+		worker_note_refusal(s->worker, s->socket,
+				    rc == -EOPNOTSUPP ? "unknown API or version"
+						      : "malformed request");
 		session_close(s);
 		return false;
 	}
@@ -273,7 +273,8 @@ static ssize_t session_parse(struct session *s, const uint8_t *bytes, size_t siz
 		uint32_t frame = bytes_load_u32(bytes + used);
 
 		if (frame > (uint64_t)s->worker->broker->settings->request_max_bytes) {
-			s->worker->connections_refused++;
+			worker_note_refusal(s->worker, s->socket,
+					    "a request longer than socket.request.max.bytes");
 			session_close(s);
 			return -1;
 		}

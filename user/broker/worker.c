@@ -7,6 +7,7 @@
 #include "broker/request.h"
 #include "broker/session.h"
 
+#include <stdio.h>
 #include <utlist.h>
 
 void worker_init(struct worker *worker, struct env *env, struct broker *broker)
@@ -29,6 +30,27 @@ void worker_done(struct worker *worker)
 	}
 	image_unref(worker->image);
 	mem_free(worker->scratch);
+}
+
+void worker_note_refusal(struct worker *worker, struct env_socket *socket, const char *reason)
+{
+	uint64_t now_us = env_now_us(worker->env);
+	char text[NET_ADDRESS_TEXT_BYTES], others[64] = "";
+	struct net_address from;
+
+	worker->connections_refused++;
+	if (worker->refusal_said_us && now_us < worker->refusal_said_us + REFUSAL_LOG_MS * 1000) {
+		worker->refusals_unsaid++;
+		return;
+	}
+	if (worker->refusals_unsaid)
+		snprintf(others, sizeof(others), ", and %llu others since the last line",
+			 (unsigned long long)worker->refusals_unsaid);
+	worker->refusals_unsaid = 0;
+	worker->refusal_said_us = now_us;
+	env_socket_peer(worker->env, socket, &from);
+	env_log(worker->env, LOG_WARN, "closed a connection from %s: %s%s",
+		net_address_format(&from, text), reason, others);
 }
 
 static void waiter_deadline(struct env_timer *timer)
