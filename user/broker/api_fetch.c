@@ -113,6 +113,8 @@ static void part_read(struct fetch_part *part)
 			.size = (size_t)slice->size_bytes,
 			.done = part_ahead_done,
 		};
+		/* The reference is the read's now: an error after it must not give it back again. */
+		part->fetched.read.slice = (struct plog_slice){0};
 		env_read_ahead(env, &part->ahead);
 		return;
 	}
