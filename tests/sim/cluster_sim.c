@@ -4,9 +4,9 @@
  *
  *	cluster_sim [SEEDS [FIRST [BROKERS]]]
  *
- * Each seed runs in a process of its own, so that an assertion fails one seed only. A failure prints
- * SEED=n and how to replay it. SIM_VERBOSE=1 shows log lines and faults with virtual times, SIM_TRACE=1
- * every event, SIM_TWICE=1 runs each seed twice and compares the traces. */
+ * Each seed runs in a process of its own, so that an assertion fails one seed only. A failure
+ * prints SEED=n and how to replay it. SIM_VERBOSE=1 shows log lines and faults with virtual times,
+ * SIM_TRACE=1 every event, SIM_TWICE=1 runs each seed twice and compares the traces. */
 #include "sim/sim_apart.h"
 #include "sim/sim_cluster.h"
 
@@ -21,7 +21,7 @@ enum {
 	MOST_PRODUCE_GAP_MS = 40,
 	PATIENCE_STEP_MS = 200,
 	PATIENCE_STEPS = 300,
-	SEED_MOST_S = 120,      /* of real time, for one seed */
+	SEED_MOST_S = 120, /* of real time, for one seed */
 };
 
 static const char topic[] = "orders";
@@ -68,7 +68,8 @@ static struct sim_process *draw_process(struct scenario *c)
 {
 	uint64_t place = sim_random_below(&c->random, c->brokers + 1);
 
-	return place == c->brokers ? sim_client_process(c->s) : sim_broker(c->s, (int32_t)place + 1);
+	return place == c->brokers ? sim_client_process(c->s)
+				   : sim_broker(c->s, (int32_t)place + 1);
 }
 
 static void cut_a_link(struct scenario *c)
@@ -93,13 +94,24 @@ static void isolate(struct scenario *c)
 	}
 }
 
+/* One host, or the whole room. */
+static void cut_power(struct scenario *c)
+{
+	bool all = sim_random_below(&c->random, 2);
+	int32_t broker = draw_broker(c);
+
+	for (int32_t i = 1; i <= (int32_t)c->brokers; i++)
+		if (all || i == broker)
+			sim_power_cut(c->s, i);
+}
+
 static void end_a_broker(struct scenario *c)
 {
 	int32_t broker = draw_broker(c);
 	uint64_t how = sim_random_below(&c->random, 4);
 
 	if (how == 0 && c->power)
-		sim_power_cut(c->s, broker);
+		cut_power(c);
 	else if (how == 1 && c->clean)
 		sim_stop(c->s, broker);
 	else
@@ -153,8 +165,8 @@ static void one_fault(struct scenario *c)
 					      (unsigned)sim_random_between(&c->random, 1, 40));
 		break;
 	case 7:
-		sim_process_shift_wall_clock(process,
-					     (int64_t)sim_random_below(&c->random, 7200000) - 3600000);
+		sim_process_shift_wall_clock(
+			process, (int64_t)sim_random_below(&c->random, 7200000) - 3600000);
 		break;
 	default:
 		repair_something(c);
@@ -182,8 +194,8 @@ static unsigned complain(const char *what)
 	return 1;
 }
 
-/* Waits for acknowledgements, and starts who was stopped cleanly in the last moment of the faults and
- * is down only now: it may be all that some partition's ISR consists of. */
+/* Waits for acknowledgements, and starts who was stopped cleanly in the last moment of the faults
+ * and is down only now: it may be all that some partition's ISR consists of. */
 static bool comes_alive(struct scenario *c)
 {
 	for (int i = 0; i < PATIENCE_STEPS && sim_unacked(c->s) > 0; i++) {
@@ -200,7 +212,8 @@ static unsigned live_and_check(struct scenario *c)
 
 	heal(c);
 	if (!comes_alive(c))
-		findings += complain("not-alive: records stay unacknowledged a minute after the faults");
+		findings += complain(
+			"not-alive: records stay unacknowledged a minute after the faults");
 	load_for(c, CALM_MS);
 	if (!sim_wait_all_acked(c->s))
 		findings += complain("not-alive: records stay unacknowledged without faults");
@@ -212,7 +225,8 @@ static unsigned live_and_check(struct scenario *c)
 static unsigned run_scenario(uint64_t seed, unsigned brokers, uint64_t *ret_hash)
 {
 	struct scenario c = {.random = {seed ^ 0x5ca1ab1e}, .brokers = brokers};
-	struct sim_cluster_options options = {.seed = seed, .brokers = brokers,
+	struct sim_cluster_options options = {.seed = seed,
+					      .brokers = brokers,
 					      .verbose = getenv("SIM_VERBOSE") != NULL,
 					      .trace = getenv("SIM_TRACE") != NULL};
 	uint64_t end_us;
@@ -237,7 +251,8 @@ static unsigned run_scenario(uint64_t seed, unsigned brokers, uint64_t *ret_hash
 		fprintf(stderr, "seed %llu: %lld acknowledged, %llu events, %.3f s, hash %016llx\n",
 			(unsigned long long)seed, (long long)sim_acked(c.s),
 			(unsigned long long)sim_world_events(sim_world_of(c.s)),
-			(double)sim_world_now_us(sim_world_of(c.s)) / 1e6, (unsigned long long)*ret_hash);
+			(double)sim_world_now_us(sim_world_of(c.s)) / 1e6,
+			(unsigned long long)*ret_hash);
 	sim_free(c.s);
 	return findings;
 }
@@ -292,6 +307,7 @@ int main(int argc, char **argv)
 		printf("SEED=%llu failed; replay: SIM_VERBOSE=1 %s 1 %llu %u\n",
 		       (unsigned long long)seed, argv[0], (unsigned long long)seed, brokers);
 	}
-	printf("%llu passed, %llu failed\n", (unsigned long long)passed, (unsigned long long)failed);
+	printf("%llu passed, %llu failed\n", (unsigned long long)passed,
+	       (unsigned long long)failed);
 	return failed > 0;
 }

@@ -1,5 +1,5 @@
-/* Stories about whole clusters. `cluster_test` runs all, each from SEEDS seeds; `cluster_test NAME SEED`
- * replays one (SIM_VERBOSE=1 shows what happened). */
+/* Stories about whole clusters. `cluster_test` runs all, each from SEEDS seeds; `cluster_test NAME
+ * SEED` replays one (SIM_VERBOSE=1 shows what happened). */
 #include "sim/sim_apart.h"
 #include "sim/sim_test.h"
 
@@ -222,7 +222,8 @@ static bool tell_seeds(const struct sim_story *story, uint64_t first, uint64_t s
 
 		if (sim_run_apart(tell_apart, &telling, SEED_MOST_S))
 			continue;
-		printf("  SEED=%" PRIu64 " failed; replay: SIM_VERBOSE=1 cluster_test %s %" PRIu64 "\n",
+		printf("  SEED=%" PRIu64 " failed; replay: SIM_VERBOSE=1 cluster_test %s %" PRIu64
+		       "\n",
 		       seed, story->name, seed);
 		passed = false;
 	}

@@ -36,6 +36,7 @@ bool sim_run_apart(bool (*run)(void *context), void *context, unsigned limit_s)
 		exit(2);
 	}
 	if (WIFSIGNALED(status))
-		printf("  ended by signal %d (%s)\n", WTERMSIG(status), strsignal(WTERMSIG(status)));
+		printf("  ended by signal %d (%s)\n", WTERMSIG(status),
+		       strsignal(WTERMSIG(status)));
 	return WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
 }

@@ -47,7 +47,8 @@ struct sim_lane *sim_client_lane(const struct sim_client *client, const char *to
 
 const struct net_address *sim_client_any(struct sim_client *client)
 {
-	uint64_t draw = sim_client_draw(client, 0, client->node_count + client->options.bootstrap_count - 1);
+	uint64_t draw = sim_client_draw(client, 0,
+					client->node_count + client->options.bootstrap_count - 1);
 
 	return draw < client->node_count ? &client->nodes[draw].address
 					 : &client->bootstrap[draw - client->node_count];
@@ -70,9 +71,10 @@ static void creation_answered(struct sim_call *call, const void *body);
 static void create_next(struct sim_client *client)
 {
 	struct sim_topic *topic = client->creating;
-	struct create_topics_request_topic asked = {
-		.name = wire_string_of(topic->name), .num_partitions = topic->partitions,
-		.replication_factor = topic->replication_factor};
+	struct create_topics_request_topic asked = {.name = wire_string_of(topic->name),
+						    .num_partitions = topic->partitions,
+						    .replication_factor =
+							    topic->replication_factor};
 	struct create_topics_request request = {.topics = {&asked, 1},
 						.timeout_ms = CREATE_TIMEOUT_MS};
 
@@ -132,8 +134,8 @@ static void take_nodes(struct sim_client *client, const struct metadata_response
 	}
 }
 
-/* Returns whether the partition has a leader. What a broker of yesterday says is passed over (KIP-320):
- * epochs only rise. */
+/* Returns whether the partition has a leader. What a broker of yesterday says is passed over
+ * (KIP-320): epochs only rise. */
 static bool take_leader(struct sim_lane *lane, const struct metadata_response_partition *from)
 {
 	if (from->leader_epoch >= lane->leader_epoch) {
@@ -224,9 +226,9 @@ void sim_client_want_metadata(struct sim_client *client)
 {
 	client->metadata_wanted = true;
 	if (!client->metadata_asked && !env_timer_is_running(&client->metadata_timer))
-		env_timer_after(client->env, &client->metadata_timer,
-				sim_client_draw(client, METADATA_AGAIN_LEAST_US,
-						METADATA_AGAIN_MOST_US));
+		env_timer_after(
+			client->env, &client->metadata_timer,
+			sim_client_draw(client, METADATA_AGAIN_LEAST_US, METADATA_AGAIN_MOST_US));
 }
 
 /* ---- topics ---- */
@@ -244,8 +246,11 @@ void sim_client_create_topic(struct sim_client *client, const char *name, int32_
 	for (int32_t i = 0; i < partitions; i++) {
 		struct sim_lane *lane = &topic->lanes[i];
 
-		*lane = (struct sim_lane){.client = client, .topic = topic, .partition = i,
-					  .leader = -1, .leader_epoch = -1};
+		*lane = (struct sim_lane){.client = client,
+					  .topic = topic,
+					  .partition = i,
+					  .leader = -1,
+					  .leader_epoch = -1};
 		lane->log = sim_history_log(client->options.history, name, i);
 		sim_producer_init(lane);
 		sim_reader_init(lane);

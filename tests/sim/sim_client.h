@@ -1,6 +1,7 @@
-/* A Kafka client as sane ones are: metadata, an idempotent producer (acks=all, up to five batches of a
- * partition in flight, the same sequences on every retry, for ever), and readers that follow the
- * leader. It speaks the wire over env sockets, on one loop, and tells a history what it did and saw.
+/* A Kafka client as sane ones are: metadata, an idempotent producer (acks=all, up to five batches
+ * of a partition in flight, the same sequences on every retry, for ever), and readers that follow
+ * the leader. It speaks the wire over env sockets, on one loop, and tells a history what it did and
+ * saw.
  *
  * Called on its loop or, in the simulator, between events. */
 #pragma once
@@ -11,7 +12,8 @@
 struct sim_client;
 
 struct sim_client_options {
-	const struct net_address *bootstrap; /* plain or slot addresses: that decides the view (S6) */
+	const struct net_address
+		*bootstrap; /* plain or slot addresses: that decides the view (S6) */
 	unsigned bootstrap_count;
 	struct sim_history *history;
 	uint64_t request_timeout_us; /* then the connection is given up */
@@ -25,7 +27,8 @@ void sim_client_create_topic(struct sim_client *client, const char *name, int32_
 			     int16_t replication_factor);
 /* Every partition of every topic has a leader, as far as the client knows. */
 bool sim_client_is_ready(const struct sim_client *client);
-/* The node id that leads, as the client's view has it (a slot's id in the slot view); -1 unknown. */
+/* The node id that leads, as the client's view has it (a slot's id in the slot view); -1 unknown.
+ */
 int32_t sim_client_leader_of(const struct sim_client *client, const char *topic, int32_t partition);
 /* Asks for fresh metadata; sim_client_leader_of() answers -1 for everything until it is there. */
 void sim_client_forget_leaders(struct sim_client *client);
@@ -39,4 +42,5 @@ int64_t sim_client_unacked(const struct sim_client *client);
 /* Reads the partition from offset 0 on, for ever. */
 void sim_client_read(struct sim_client *client, const char *topic, int32_t partition);
 /* Where the slowest reader of this client stands. */
-int64_t sim_client_read_position(const struct sim_client *client, const char *topic, int32_t partition);
+int64_t sim_client_read_position(const struct sim_client *client, const char *topic,
+				 int32_t partition);

@@ -48,8 +48,8 @@ struct sim_link {
 	struct sim_link *prev, *next;
 };
 
-/* Sends a request to the address, over the connection to it or a new one. `call` stays in place until
- * done() has run, which never happens inside this call. */
+/* Sends a request to the address, over the connection to it or a new one. `call` stays in place
+ * until done() has run, which never happens inside this call. */
 void sim_link_call(struct sim_client *client, const struct net_address *to, struct sim_call *call,
 		   const struct wire_api *api, int16_t version, const void *request);
 /* Ends every connection; calls are not answered any more. */

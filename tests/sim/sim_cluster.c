@@ -53,7 +53,8 @@ static void set(struct sim_node *node, const char *pair)
 {
 	char error[SETTINGS_ERROR_BYTES];
 
-	if (settings_set_pair(&broker_settings_table, &node->settings, "simulation", pair, error) < 0) {
+	if (settings_set_pair(&broker_settings_table, &node->settings, "simulation", pair, error) <
+	    0) {
 		fprintf(stderr, "%s\n", error);
 		assert(!"a setting of the scenario's");
 	}
@@ -92,7 +93,8 @@ static void write_settings(struct sim_node *node, const char *const *more)
 	settings_init(&broker_settings_table, &node->settings);
 	set_to(node, mem_format("node.id=%d", node->id));
 	set_to(node, mem_format("listeners=PLAINTEXT://10.77.0.%d:9092,SLOT://10.77.0.%d:9093,"
-				"INTERNAL://10.77.0.%d:9094", node->id, node->id, node->id));
+				"INTERNAL://10.77.0.%d:9094",
+				node->id, node->id, node->id));
 	set_to(node, mem_format("controller.quorum.voters=%s", voters));
 	set_to(node, mem_format("log.dirs=%s", data_path));
 	set_to(node, mem_format("cluster.secret.file=%s", secret_path));
@@ -143,7 +145,8 @@ static void format(struct sim_node *node)
 	sim_process_put_file(node->process, "/data/lost+found", "", 0);
 	sim_process_start(node->process, &program);
 	if (node->format_result < 0)
-		fprintf(stderr, "formatting broker %d: %s\n", node->id, strerror(-node->format_result));
+		fprintf(stderr, "formatting broker %d: %s\n", node->id,
+			strerror(-node->format_result));
 	assert(node->format_result == 0);
 }
 
@@ -161,8 +164,10 @@ static void broker_ended(void *context, int exit_status)
 static int broker_start(struct sim_process *process, void *context)
 {
 	struct sim_node *node = context;
-	struct broker_options options = {.settings = &node->settings, .addresses = &node->addresses,
-					 .ended = broker_ended, .context = node};
+	struct broker_options options = {.settings = &node->settings,
+					 .addresses = &node->addresses,
+					 .ended = broker_ended,
+					 .context = node};
 	struct env *envs[SHARDS + 1];
 
 	for (unsigned i = 0; i <= SHARDS; i++)
@@ -185,8 +190,8 @@ static void broker_gone(struct sim_process *process, bool exited, void *context)
 void sim_start(struct sim *s, int32_t broker)
 {
 	struct sim_node *node = &s->nodes[broker - 1];
-	const struct sim_program program = {.loops = SHARDS + 1, .start = broker_start,
-					    .gone = broker_gone, .context = node};
+	const struct sim_program program = {
+		.loops = SHARDS + 1, .start = broker_start, .gone = broker_gone, .context = node};
 
 	if (sim_process_is_running(node->process))
 		return;
@@ -257,8 +262,8 @@ static void clients_gone(struct sim_process *process, bool exited, void *context
 static void start_clients(struct sim *s, bool slot_view)
 {
 	static const char *const address[] = {"10.77.0.250"};
-	const struct sim_program program = {.loops = 2, .start = clients_start,
-					    .gone = clients_gone, .context = s};
+	const struct sim_program program = {
+		.loops = 2, .start = clients_start, .gone = clients_gone, .context = s};
 	char text[NET_ADDRESS_TEXT_BYTES];
 
 	s->bootstrap_count = slot_view ? 1 : s->node_count;
@@ -444,7 +449,9 @@ static bool has_read(void *context)
 /* Until everything that was acknowledged has been read, as far as its offset is known. */
 static bool read_all(struct sim *s, struct sim_log *log)
 {
-	struct awaited a = {.s = s, .topic = sim_log_topic(log), .partition = sim_log_partition(log),
+	struct awaited a = {.s = s,
+			    .topic = sim_log_topic(log),
+			    .partition = sim_log_partition(log),
 			    .count = sim_log_acked_end(log)};
 
 	return sim_world_run_while_not(s->world, has_read, &a, PATIENCE_US);

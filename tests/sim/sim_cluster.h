@@ -39,9 +39,9 @@ unsigned sim_broker_count(const struct sim *s);
 /* ---- brokers come and go ---- */
 void sim_start(struct sim *s, int32_t broker); /* nothing when it runs */
 void sim_start_all(struct sim *s);
-void sim_crash(struct sim *s, int32_t broker);     /* kill -9 */
+void sim_crash(struct sim *s, int32_t broker); /* kill -9 */
 void sim_power_cut(struct sim *s, int32_t broker);
-void sim_stop(struct sim *s, int32_t broker);      /* SIGTERM: a clean shutdown begins */
+void sim_stop(struct sim *s, int32_t broker); /* SIGTERM: a clean shutdown begins */
 /* Exit statuses other than 0 of programs that ended by themselves, and starts that failed. */
 unsigned sim_bad_ends(const struct sim *s);
 
@@ -66,6 +66,6 @@ int64_t sim_count(struct sim *s, const char *topic, int32_t partition);
 
 /* ---- the judgement ---- */
 
-/* Reads everything, then checks the history, and the logs of all brokers record by record below what
- * was read. Prints each finding. Returns how many there are. Faults should be over. */
+/* Reads everything, then checks the history, and the logs of all brokers record by record below
+ * what was read. Prints each finding. Returns how many there are. Faults should be over. */
 unsigned sim_check(struct sim *s);

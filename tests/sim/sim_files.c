@@ -1,8 +1,8 @@
 /* Owns files as the loops see them: sim_disk below, with time, tickets and cold pages added.
  *
  * Invariants:
- *  1. A flush covers exactly what was written when the disk took it up, which is at once or a little
- *     later, and is answered later still.
+ *  1. A flush covers exactly what was written when the disk took it up, which is at once or a
+ *     little later, and is answered later still.
  *  2. A ticket of a process that has ended is never answered; its file is let go.
  *  3. After the end of the process nothing changes on its disk. */
 #include "sim/sim_int.h"
@@ -44,7 +44,8 @@ static void wait_for_disk(struct env *env)
 {
 	struct sim_process *process = sim_process_here(env);
 
-	sim_loop_spend(env, sim_random_between(&process->world->random, WAIT_LEAST_US, WAIT_MOST_US));
+	sim_loop_spend(env,
+		       sim_random_between(&process->world->random, WAIT_LEAST_US, WAIT_MOST_US));
 }
 
 /* ---- files ---- */
@@ -171,17 +172,17 @@ int sim_path_remove(struct env *env, const char *path)
 struct sim_ticket {
 	struct sim_event step;
 	struct sim_process *process;
-	struct env_flush *flush;     /* one of the two */
+	struct env_flush *flush; /* one of the two */
 	struct env_read_ahead *read;
-	struct sim_flush *begun;     /* once the disk has taken the flush up */
+	struct sim_flush *begun; /* once the disk has taken the flush up */
 	struct sim_ticket *prev, *next;
 };
 
 static uint64_t draw_delay_us(struct sim_process *process)
 {
 	struct sim_random *random = &process->world->random;
-	uint64_t most_us = sim_random_one_in(random, FLUSH_SLOW_ONE_IN) ? FLUSH_SLOW_US
-								       : FLUSH_MOST_US;
+	uint64_t most_us =
+		sim_random_one_in(random, FLUSH_SLOW_ONE_IN) ? FLUSH_SLOW_US : FLUSH_MOST_US;
 
 	return sim_random_between(random, FLUSH_LEAST_US, most_us) * process->disk_slowness;
 }

@@ -1,8 +1,8 @@
 /* Owns the records that were produced, acknowledged and read, partition by partition.
  *
- * Names of findings: inconsistent-offsets (one offset, two records), lost-write (acknowledged and not
- * there), wrong-offset (there, elsewhere than acknowledged), duplicate, nonmonotonic-send (not in the
- * producer's order), invented (nobody produced it). */
+ * Names of findings: inconsistent-offsets (one offset, two records), lost-write (acknowledged and
+ * not there), wrong-offset (there, elsewhere than acknowledged), duplicate, nonmonotonic-send (not
+ * in the producer's order), invented (nobody produced it). */
 #include "sim/sim_history.h"
 
 #include "base/mem.h"
@@ -96,9 +96,9 @@ static void find(struct sim_log *log, const char *name, int64_t offset, const ch
 {
 	struct sim_finding *finding = mem_alloc(sizeof(*finding));
 
-	finding->sentence = mem_format("%s: %s-%d offset %lld: %s%s%s", name, log->topic,
-				       log->partition, (long long)offset, text, other ? " and " : "",
-				       other ? other : "");
+	finding->sentence =
+		mem_format("%s: %s-%d offset %lld: %s%s%s", name, log->topic, log->partition,
+			   (long long)offset, text, other ? " and " : "", other ? other : "");
 	DL_APPEND(log->history->findings, finding);
 	log->history->finding_count++;
 }

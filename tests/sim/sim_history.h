@@ -1,5 +1,6 @@
-/* What clients did and saw, and the judgement of it: every acknowledged record is there once, at the
- * offset that was acknowledged, in the producer's order, and no offset ever shows two records. */
+/* What clients did and saw, and the judgement of it: every acknowledged record is there once, at
+ * the offset that was acknowledged, in the producer's order, and no offset ever shows two records.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -42,8 +43,8 @@ int64_t sim_log_acked_end(const struct sim_log *log);
 /* One past the highest offset that was read. */
 int64_t sim_log_read_end(const struct sim_log *log);
 
-/* After somebody has read everything from offset 0 on. Calls `fail` with a sentence for each finding;
- * returns how many there are. */
+/* After somebody has read everything from offset 0 on. Calls `fail` with a sentence for each
+ * finding; returns how many there are. */
 unsigned sim_history_check(struct sim_history *history,
 			   void (*fail)(void *context, const char *sentence), void *context);
 /* Findings so far, without the final ones. */

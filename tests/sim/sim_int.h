@@ -38,7 +38,7 @@ struct sim_world {
 	unsigned process_count;
 
 	bool cut[SIM_MOST_PROCESSES][SIM_MOST_PROCESSES]; /* [from][to] */
-	struct sim_connection *connections; /* utlist, oldest first */
+	struct sim_connection *connections;               /* utlist, oldest first */
 	struct sim_holder *holders;
 	uint64_t next_connection;
 };
@@ -56,11 +56,11 @@ struct sim_loop {
 	struct sim_process *process;
 	struct sim_event turn; /* the next round */
 	uint64_t busy_until_us;
-	uint64_t spent_us;     /* in this round, so far */
+	uint64_t spent_us; /* in this round, so far */
 	bool in_turn;
-	bool wants_turn;       /* came due while the process was paused */
+	bool wants_turn; /* came due while the process was paused */
 	struct timer_heap timers;
-	uint64_t firing_us;    /* while due timers fire: that moment; else 0 */
+	uint64_t firing_us; /* while due timers fire: that moment; else 0 */
 	struct sim_messages own, inbox;
 	struct env_socket *ready, *round; /* sockets with something to do: next round, this round */
 	uint64_t last_post_us[SIM_MOST_LOOPS]; /* when the last message to that loop arrives */
@@ -95,7 +95,7 @@ struct sim_process {
 	unsigned address_count;
 	struct sim_disk *disk;
 	struct log log;
-	int64_t boot_us;       /* its clock minus the world's */
+	int64_t boot_us; /* its clock minus the world's */
 	int64_t wall_shift_ms;
 	unsigned disk_slowness;
 	uint16_t next_port;
@@ -104,11 +104,11 @@ struct sim_process {
 	struct sim_program program;
 	struct sim_loop *loops; /* of the running program, or of the one that is being freed */
 	struct sim_event exit;
-	struct env_socket *sockets; /* every one of the program, utlist */
+	struct env_socket *sockets;     /* every one of the program, utlist */
 	struct sim_listener *listeners; /* utlist */
-	struct sim_post *posts;     /* on their way between loops, utlist */
-	struct sim_ticket *tickets; /* flushes and reads under way, utlist */
-	struct sim_lock *locks;     /* folders that it has locked */
+	struct sim_post *posts;         /* on their way between loops, utlist */
+	struct sim_ticket *tickets;     /* flushes and reads under way, utlist */
+	struct sim_lock *locks;         /* folders that it has locked */
 };
 
 static inline struct sim_process *sim_process_here(struct env *env)
@@ -163,9 +163,9 @@ struct env_socket {
 	struct env_socket *ready_prev, *ready_next;
 	struct env_socket **in_list; /* the loop's list that holds it, or NULL */
 
-	struct sim_end *end;           /* both NULL: the process is gone */
+	struct sim_end *end; /* both NULL: the process is gone */
 	struct sim_listener *listener;
-	int error;                     /* the first that it told, as env_socket_error() keeps it */
+	int error; /* the first that it told, as env_socket_error() keeps it */
 	struct net_address local, peer;
 };
 
@@ -181,10 +181,10 @@ struct sim_listener {
 };
 
 enum sim_end_state {
-	SIM_DIALLING,  /* of a connecting end: SYN sent; of the other: SYN received */
+	SIM_DIALLING, /* of a connecting end: SYN sent; of the other: SYN received */
 	SIM_OPEN,
-	SIM_CLOSED,    /* the program has let go; what it sent still leaves, then a FIN */
-	SIM_GONE,      /* the kernel knows nothing of it: reset, timed out, or the host went down */
+	SIM_CLOSED, /* the program has let go; what it sent still leaves, then a FIN */
+	SIM_GONE,   /* the kernel knows nothing of it: reset, timed out, or the host went down */
 };
 
 /* The kernel's half of a connection. */
@@ -193,9 +193,9 @@ struct sim_end {
 	struct sim_process *process;
 	struct env_socket *socket; /* NULL before accept and after close */
 	enum sim_end_state state;
-	int error;                 /* why it died, for the program */
+	int error; /* why it died, for the program */
 	bool error_told;
-	struct buffer incoming;    /* not yet read, from `read_at` on */
+	struct buffer incoming; /* not yet read, from `read_at` on */
 	size_t read_at;
 	bool eof;                  /* the peer's FIN is behind the last byte */
 	struct buffer outgoing;    /* not yet acknowledged */
@@ -214,7 +214,7 @@ struct sim_connection {
 	struct sim_world *world;
 	uint64_t number;
 	struct net_address from, to;
-	struct sim_end ends[2]; /* who dialled, who listened */
+	struct sim_end ends[2];        /* who dialled, who listened */
 	struct sim_listener *listener; /* until it is accepted */
 	bool is_waiting;               /* in its accept queue */
 	bool is_pinned;                /* somebody is about to look at it again: not freed */

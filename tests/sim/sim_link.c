@@ -142,7 +142,8 @@ static void link_ready(struct env_socket *socket, unsigned events, void *context
 	}
 	if (!link_send(link) || !(events & ENV_READABLE))
 		return;
-	got = env_socket_receive(env, socket, buffer_reserve(&link->in, RECEIVE_BYTES), RECEIVE_BYTES);
+	got = env_socket_receive(env, socket, buffer_reserve(&link->in, RECEIVE_BYTES),
+				 RECEIVE_BYTES);
 	if (got == -EAGAIN)
 		return;
 	if (got <= 0) {

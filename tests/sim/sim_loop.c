@@ -178,8 +178,9 @@ static void post_message(struct env *env, unsigned shard, struct env_message *me
 		at_us = loop->last_post_us[shard];
 	loop->last_post_us[shard] = at_us;
 	post = mem_alloc(sizeof(*post));
-	*post = (struct sim_post){
-		.arrives.run = post_arrives, .to = &loop->process->loops[shard], .message = message};
+	*post = (struct sim_post){.arrives.run = post_arrives,
+				  .to = &loop->process->loops[shard],
+				  .message = message};
 	DL_APPEND(loop->process->posts, post);
 	sim_event_start(world, &post->arrives, at_us);
 }
@@ -224,7 +225,7 @@ static void deliver_events(struct sim_loop *loop)
 	loop->round = loop->ready;
 	loop->ready = NULL;
 	DL_FOREACH2(loop->round, socket, ready_next)
-		socket->in_list = &loop->round;
+	socket->in_list = &loop->round;
 	while ((socket = loop->round)) {
 		sim_socket_unlist(socket);
 		loop->spent_us += CALLBACK_US;

@@ -37,8 +37,7 @@ enum {
 
 bool sim_net_passes(const struct sim_process *from, const struct sim_process *to)
 {
-	return from->host_is_up && to->host_is_up &&
-	       !from->world->cut[from->number][to->number];
+	return from->host_is_up && to->host_is_up && !from->world->cut[from->number][to->number];
 }
 
 uint64_t sim_net_latency_us(const struct sim_process *from, const struct sim_process *to)
@@ -235,7 +234,7 @@ void sim_connection_establish(struct sim_connection *connection)
 	sim_event_stop(connection->world, &connection->handshake);
 	connection->stage = SIM_ESTABLISHED;
 	if (end->state == SIM_GONE)
-		return; /* its host went down meanwhile: whatever is sent to it is answered by a reset */
+		return; /* its host went down: what is sent to it is answered by a reset */
 	end->state = SIM_OPEN;
 	if (!listener) {
 		sim_end_reset(end);
@@ -260,8 +259,7 @@ static void ack_arrives(struct sim_connection *connection)
 
 static void handshake(struct sim_event *event)
 {
-	struct sim_connection *connection =
-		SIM_CONTAINER(event, struct sim_connection, handshake);
+	struct sim_connection *connection = SIM_CONTAINER(event, struct sim_connection, handshake);
 
 	sim_trace(connection->world, "shake", connection->number, connection->stage,
 		  connection->syn_repetitions);
@@ -354,7 +352,9 @@ int sim_listen(struct env *env, const struct net_address *address,
 		return rc;
 	listener = mem_alloc(sizeof(*listener));
 	socket = sim_socket_new(env, ready, context);
-	*listener = (struct sim_listener){.process = process, .socket = socket, .address = bound,
+	*listener = (struct sim_listener){.process = process,
+					  .socket = socket,
+					  .address = bound,
 					  .options = options,
 					  .late_close.run = late_close_listener};
 	DL_APPEND(process->listeners, listener);
@@ -413,8 +413,8 @@ void sim_net_close_later(struct sim_process *process)
 	struct env_socket *socket;
 
 	DL_FOREACH(process->sockets, socket) {
-		uint64_t at_us = world->now_us +
-				 sim_random_below(&world->random, LATE_CLOSE_MOST_US);
+		uint64_t at_us =
+			world->now_us + sim_random_below(&world->random, LATE_CLOSE_MOST_US);
 
 		sim_socket_unlist(socket);
 		if (socket->end)

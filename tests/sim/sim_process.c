@@ -62,8 +62,8 @@ void sim_process_put_file(struct sim_process *process, const char *path, const v
 	struct env_file *file;
 
 	make_folders(process->disk, path);
-	if (sim_disk_open(process->disk, path,
-			  ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE, &file) < 0)
+	if (sim_disk_open(process->disk, path, ENV_OPEN_WRITE | ENV_OPEN_CREATE | ENV_OPEN_TRUNCATE,
+			  &file) < 0)
 		assert(!"a file of the scenario's");
 	sim_disk_write(file, &piece, 1, 0);
 	sim_disk_sync(file);
@@ -108,8 +108,8 @@ struct sim_process *sim_process_new(struct sim_world *world, const char *name,
 		if (net_address_parse_host(addresses[i], 0, &process->addresses[i]) < 0)
 			assert(!"an address of a simulated process");
 	process->disk = sim_disk_new();
-	process->log = (struct log){
-		.write = log_write, .level = world->verbose ? LOG_DEBUG : LOG_INFO};
+	process->log =
+		(struct log){.write = log_write, .level = world->verbose ? LOG_DEBUG : LOG_INFO};
 	process->disk_slowness = 1;
 	process->exit.run = exit_event;
 	world->processes[world->process_count++] = process;

@@ -90,8 +90,9 @@ static void batch_failed(struct sim_batch *batch, int16_t error_code)
 		 !sim_error_is_retriable(error_code))
 		sim_log_fail(lane->log, kafka_error_name(error_code), batch->first);
 	if (error_code != KAFKA_NETWORK_EXCEPTION)
-		env_log(lane->client->env, LOG_DEBUG, "produce %s-%d sequence %d: %s", lane->topic->name,
-			lane->partition, batch->sequence, kafka_error_name(error_code));
+		env_log(lane->client->env, LOG_DEBUG, "produce %s-%d sequence %d: %s",
+			lane->topic->name, lane->partition, batch->sequence,
+			kafka_error_name(error_code));
 	lane->draining = true;
 	sim_client_want_metadata(lane->client);
 	env_timer_after(lane->client->env, &lane->retry,
@@ -158,7 +159,8 @@ static void batch_send(struct sim_batch *batch, const struct net_address *leader
 	batch->sent = batch->in_flight = true;
 	lane->in_flight++;
 	encode_batch(batch, &records);
-	partition.records = (struct wire_records){.data = records.data, .size = (int32_t)records.size};
+	partition.records =
+		(struct wire_records){.data = records.data, .size = (int32_t)records.size};
 	batch->call.done = batch_answered;
 	sim_link_call(lane->client, leader, &batch->call, &wire_produce, PRODUCE_VERSION, &request);
 	buffer_done(&records);

@@ -66,10 +66,13 @@ void sim_reader_pump(struct sim_lane *lane)
 {
 	struct sim_client *client = lane->client;
 	const struct net_address *leader = sim_lane_leader(lane);
-	struct fetch_request_partition partition = {
-		.partition = lane->partition, .current_leader_epoch = lane->leader_epoch,
-		.fetch_offset = lane->position, .last_fetched_epoch = -1, .log_start_offset = -1,
-		.partition_max_bytes = FETCH_MOST_BYTES, .durable_offset = -1};
+	struct fetch_request_partition partition = {.partition = lane->partition,
+						    .current_leader_epoch = lane->leader_epoch,
+						    .fetch_offset = lane->position,
+						    .last_fetched_epoch = -1,
+						    .log_start_offset = -1,
+						    .partition_max_bytes = FETCH_MOST_BYTES,
+						    .durable_offset = -1};
 	struct fetch_request_topic topic = {.topic = wire_string_of(lane->topic->name),
 					    .partitions = {&partition, 1}};
 	struct fetch_request request;
@@ -110,7 +113,8 @@ void sim_client_read(struct sim_client *client, const char *topic, int32_t parti
 	sim_reader_pump(lane);
 }
 
-int64_t sim_client_read_position(const struct sim_client *client, const char *topic, int32_t partition)
+int64_t sim_client_read_position(const struct sim_client *client, const char *topic,
+				 int32_t partition)
 {
 	return sim_client_lane(client, topic, partition)->position;
 }

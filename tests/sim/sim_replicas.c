@@ -32,7 +32,8 @@ static void compare_segment(struct comparison *c, struct env_file *file)
 	struct reader in;
 	struct batch batch;
 	int64_t size = sim_disk_size(file);
-	ssize_t got = size > 0 ? sim_disk_read(file, buffer_reserve(&bytes, (size_t)size), (size_t)size, 0)
+	ssize_t got = size > 0 ? sim_disk_read(file, buffer_reserve(&bytes, (size_t)size),
+					       (size_t)size, 0)
 			       : 0;
 
 	in = reader_of(bytes.data, got > 0 ? (size_t)got : 0);

@@ -1,7 +1,7 @@
 /* Owns connections that stand: descriptors, the bytes on their way, and how they end.
  *
- *     OPEN --sim_end_close, nothing unread--> CLOSED (sends the rest and a FIN) --peer sends--> GONE
- *       |                                        |
+ *     OPEN --sim_end_close, nothing unread--> CLOSED --the peer sends on--> GONE
+ *       |                                        |   (what was sent still leaves, then a FIN)
  *       +--sim_end_reset, unread bytes-----------+--> GONE --> a reset travels to the peer
  *       +--sim_end_fail (reset heard, gave up)------> GONE
  *

@@ -14,16 +14,19 @@ struct sim_story {
 };
 
 #define SIM_TEST(name_) static void name_(struct sim *s, unsigned *failures)
-#define SIM_STORY(name_, ...) {.name = #name_, .tell = name_, .options = {__VA_ARGS__}}
+#define SIM_STORY(name_, ...)                                                                      \
+	{                                                                                          \
+		.name = #name_, .tell = name_, .options = { __VA_ARGS__ }                          \
+	}
 
-#define CHECK_EQ(actual_, expected_)                                                              \
-	do {                                                                                      \
-		int64_t is_ = (int64_t)(actual_), shall_ = (int64_t)(expected_);                  \
-                                                                                                  \
-		if (is_ != shall_) {                                                              \
-			printf("  %s:%d: %s is %" PRId64 ", not %" PRId64 "\n", __FILE__,         \
-			       __LINE__, #actual_, is_, shall_);                                  \
-			++*failures;                                                              \
-		}                                                                                 \
+#define CHECK_EQ(actual_, expected_)                                                               \
+	do {                                                                                       \
+		int64_t is_ = (int64_t)(actual_), shall_ = (int64_t)(expected_);                   \
+\
+		if (is_ != shall_) {                                                               \
+			printf("  %s:%d: %s is %" PRId64 ", not %" PRId64 "\n", __FILE__,          \
+			       __LINE__, #actual_, is_, shall_);                                   \
+			++*failures;                                                               \
+		}                                                                                  \
 	} while (0)
 #define CHECK(condition_) CHECK_EQ((condition_) ? 1 : 0, 1)

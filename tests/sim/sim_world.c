@@ -35,7 +35,8 @@ static void sift(struct sim_world *world, size_t place)
 		place /= 2;
 	}
 	for (size_t child = place * 2; child <= world->queued; child = place * 2) {
-		if (child < world->queued && is_before(world->queue[child + 1], world->queue[child]))
+		if (child < world->queued &&
+		    is_before(world->queue[child + 1], world->queue[child]))
 			child++;
 		if (!is_before(world->queue[child], event))
 			break;
@@ -51,7 +52,8 @@ void sim_event_start(struct sim_world *world, struct sim_event *event, uint64_t 
 	event->sequence = world->next_sequence++;
 	if (event->place == 0) {
 		if (world->queued + 1 >= world->queue_capacity) {
-			world->queue_capacity = world->queue_capacity ? world->queue_capacity * 2 : 256;
+			world->queue_capacity =
+				world->queue_capacity ? world->queue_capacity * 2 : 256;
 			world->queue = mem_resize(world->queue,
 						  world->queue_capacity * sizeof(*world->queue));
 		}

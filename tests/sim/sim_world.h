@@ -65,10 +65,10 @@ struct sim_program {
 	unsigned loops;
 	/* Starts the program; it may WAIT. 0, or -errno: it ended at once, and `gone` follows. */
 	int (*start)(struct sim_process *process, void *context);
-	/* The process has ended. `exited`: by itself, so what runs after its loops is to run now. Its
-	 * env still takes calls (closing sockets and files, stopping timers); none of them has an
-	 * effect any more. Otherwise it was killed, and nothing of it ran after that: its memory is
-	 * gone, in one way or another. */
+	/* The process has ended. `exited`: by itself, so what runs after its loops is to run now.
+	 * Its env still takes calls (closing sockets and files, stopping timers); none of them has
+	 * an effect any more. Otherwise it was killed, and nothing of it ran after that: its memory
+	 * is gone, in one way or another. */
 	void (*gone)(struct sim_process *process, bool exited, void *context);
 	void *context;
 };
@@ -116,7 +116,7 @@ void sim_net_mend(struct sim_world *world, struct sim_process *from, struct sim_
 void sim_net_mend_all(struct sim_world *world);
 /* Each connection of the process is reset with a chance of one in `times`. */
 void sim_net_drop_connections(struct sim_world *world, struct sim_process *process, uint64_t times);
-/* Who announces the address; NULL = nobody: each connect goes to one of its listeners at random (F9:
- * steering is a hint). Listening on it needs any_address. The port counts. */
+/* Who announces the address; NULL = nobody: each connect goes to one of its listeners at random
+ * (F9: steering is a hint). Listening on it needs any_address. The port counts. */
 void sim_world_set_holder(struct sim_world *world, const struct net_address *address,
 			  struct sim_process *process);

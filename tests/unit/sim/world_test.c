@@ -50,7 +50,8 @@ static void send_more(struct talker *t)
 	uint8_t bytes[5000];
 
 	while (t->sent < t->to_send) {
-		size_t size = t->to_send - t->sent < sizeof(bytes) ? t->to_send - t->sent : sizeof(bytes);
+		size_t size =
+			t->to_send - t->sent < sizeof(bytes) ? t->to_send - t->sent : sizeof(bytes);
 		struct iovec piece = {bytes, size};
 		ssize_t sent;
 
@@ -137,8 +138,8 @@ static int listen_on(struct host *host, const char *text, bool any_address)
 	struct net_address address = address_of(text);
 	struct env_listen_options options = {.any_address = any_address};
 
-	return env_listen(sim_process_env(host->process, 0), &address, options, listener_ready, host,
-			  &host->listener);
+	return env_listen(sim_process_env(host->process, 0), &address, options, listener_ready,
+			  host, &host->listener);
 }
 
 static void host_new(struct stage *s, struct host *host, const char *name, const char *address)
@@ -410,7 +411,7 @@ static void a_foreign_address_needs_any_address(void **state)
 	stage_free(s);
 }
 
-static void f9_an_unsteered_slot_address_leads_anywhere_a_steered_one_to_its_holder(void **state)
+static void f9_an_unsteered_address_leads_anywhere_a_steered_one_to_its_holder(void **state)
 {
 	struct stage *s = stage_new(16);
 	struct net_address slot = address_of("10.0.0.100:9100");
@@ -604,7 +605,8 @@ int main(void)
 		cmocka_unit_test(a_power_cut_is_silent_until_the_host_is_back),
 		cmocka_unit_test(a_paused_process_still_accepts_in_its_kernel),
 		cmocka_unit_test(a_foreign_address_needs_any_address),
-		cmocka_unit_test(f9_an_unsteered_slot_address_leads_anywhere_a_steered_one_to_its_holder),
+		cmocka_unit_test(
+			f9_an_unsteered_address_leads_anywhere_a_steered_one_to_its_holder),
 		cmocka_unit_test(a_cut_link_hangs_and_a_mended_one_goes_on),
 		cmocka_unit_test(a_one_way_cut_loses_acknowledgements_only),
 		cmocka_unit_test(a_cut_that_never_ends_is_a_timeout),
