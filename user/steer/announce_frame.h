@@ -1,0 +1,12 @@
+/* The frame that tells neighbours where an address is now: a gratuitous ARP request (RFC 5227) or an
+ * unsolicited neighbour advertisement (RFC 4861). Pure. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ANNOUNCE_FRAME_BYTES_MAX = 14 + 40 + 32 };
+
+/* Writes the frame and returns its size. */
+size_t announce_frame(const uint8_t ip[16], const uint8_t mac[6],
+		      uint8_t ret_frame[static ANNOUNCE_FRAME_BYTES_MAX]);

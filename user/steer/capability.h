@@ -1,0 +1,7 @@
+/* Which of the three capabilities this process has. */
+#pragma once
+
+#include <stdbool.h>
+
+/* Returns the first one that is missing ("CAP_NET_ADMIN"), or NULL. with_bpf: programs are wanted. */
+const char *capability_missing(bool with_bpf);
