@@ -156,10 +156,8 @@ static int next_flush(struct plog *log)
 	struct segment *dirty;
 
 	if (log->point_must_flush) {
-		size_t start = plog_segment_at(log, log->start_offset);
-
 		log->point_must_flush = false;
-		log->round.start_base = log->segments[start]->base_offset;
+		log->round.start_offset = log->start_offset;
 		ask(log, log->point_file.file);
 		return 1;
 	}
@@ -178,12 +176,15 @@ static int next_flush(struct plog *log)
 	return ask_path(log, log->folder);
 }
 
-/* Invariant 5. */
+/* Invariants 4 and 5. */
 static int remove_old_segments(struct plog *log)
 {
 	int rc = 0;
 
-	while (rc == 0 && log->segments[0]->base_offset < log->round.start_base) {
+	if (log->round.start_offset > log->durable_start)
+		log->durable_start = log->round.start_offset;
+	while (rc == 0 && log->segment_count > 1 && !log->segments[1]->snapshot_dirty &&
+	       log->segments[0]->end_offset <= log->durable_start) {
 		struct segment *first = plog_shift_segment(log);
 
 		rc = plog_remove_snapshot(log, first->base_offset);
@@ -202,7 +203,7 @@ static void begin_round(struct plog *log)
 	log->round.again = false;
 	log->round.void_ = false;
 	log->round.target_offset = plog_end_offset(log);
-	log->round.start_base = 0;
+	log->round.start_offset = 0;
 	rc = next_flush(log);
 	log->round.running = rc > 0;
 	if (rc < 0)

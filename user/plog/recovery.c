@@ -173,8 +173,10 @@ static int cut_leftover(struct plog *log, struct segment *segment, int64_t next_
 
 	if (segment->end_offset > next_base)
 		rc = segment_find(log->env, segment, next_base, false, &batch, &position);
-	if (rc <= 0 || batch.base_offset != next_base)
-		return rc < 0 ? rc : 0; /* no truncation of ours: the segments overlap */
+	/* After a hole, the first batch that went may begin higher. One that begins lower was never
+	 * truncated by us: then the segments overlap. */
+	if (rc <= 0 || batch.base_offset < next_base)
+		return rc < 0 ? rc : 0;
 	segment->unflushed_from = segment->base_offset;
 	return segment_cut(log->env, log->folder, segment, position,
 			   log->options.index_interval_bytes);
@@ -214,17 +216,16 @@ static int load_segment(struct opening *o, size_t i)
 	return 0;
 }
 
-/* The file that a log begins in is missing, with everything or with something behind it. */
+/* The file that a log begins in is missing: what lies behind it is behind a hole. */
 static int add_first_segment(struct opening *o)
 {
 	struct plog *log = o->log;
 	int64_t start_offset = o->point_known ? o->point.start_offset : 0;
-	bool lost_some = o->point_known && o->point.offset > start_offset;
 	struct plog_names *bases = &o->bases;
 	struct segment *segment;
 	int rc;
 
-	if (bases->count > 0 && (bases->offsets[0] <= start_offset || !lost_some))
+	if (bases->count > 0 && (bases->offsets[0] <= start_offset || !o->point_known))
 		return 0;
 	rc = segment_create(log->env, log->folder, start_offset, &segment);
 	if (rc < 0)
@@ -362,9 +363,10 @@ static int rebuild_state(struct opening *o)
 	int rc;
 
 	log->start_offset = log->segments[0]->base_offset;
-	if (o->point_known && o->point.start_offset > log->start_offset &&
-	    o->point.start_offset <= plog_end_offset(log))
+	if (o->point_known && o->point.start_offset > log->start_offset)
 		log->start_offset = o->point.start_offset;
+	if (log->start_offset > plog_end_offset(log))
+		log->start_offset = plog_end_offset(log); /* what was deleted stays deleted */
 	rc = rebuild_epochs(o);
 	if (rc == 0 && !log->corrupt)
 		rc = plog_remove_snapshots_above(log, limit);

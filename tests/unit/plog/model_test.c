@@ -61,8 +61,6 @@ static void forget_from(struct model *m, int64_t offset)
 	while (m->count > 0 && m->batches[m->count - 1].end_offset > offset)
 		mem_free(m->batches[--m->count].bytes);
 	m->end_offset = m->count ? m->batches[m->count - 1].end_offset : 0;
-	if (m->end_offset < m->start_offset && m->count == 0)
-		m->end_offset = m->start_offset;
 }
 
 /* ---- comparing ---- */
