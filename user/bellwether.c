@@ -332,40 +332,56 @@ static void raise_file_limit(void)
 	}
 }
 
-int main(int argc, char **argv)
+static unsigned shards_wanted(const struct command *command)
 {
-	struct command command = {0};
-	struct running running = {0};
-	struct os_options options_os = {.signalled = signalled, .context = &running};
-	unsigned shards;
-	int rc = parse_command(&command, argc, argv);
+	unsigned shards = (unsigned)command->settings.shards;
 
-	if (rc)
-		return rc - 1;
-	raise_file_limit();
-	shards = (unsigned)command.settings.shards;
 	if (shards == 0)
 		shards = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-	if (shards > MOST_SHARDS)
-		shards = MOST_SHARDS;
-	if (mkdir(command.settings.log_dirs, 0777) < 0 && errno != EEXIST) {
-		fprintf(stderr, "bellwether: log.dirs=%s: %s\n", command.settings.log_dirs,
+	return shards > MOST_SHARDS ? MOST_SHARDS : shards;
+}
+
+/* What was asked for, in a process of loops. Returns the exit status. */
+static int run_command(struct command *command)
+{
+	struct running running = {0};
+	struct os_options options_os = {
+		.signalled = signalled,
+		.context = &running,
+		.data_folder = command->settings.log_dirs,
+		.log_level = (enum log_level)command->settings.log_level,
+	};
+	unsigned shards = shards_wanted(command);
+	int rc;
+
+	if (mkdir(command->settings.log_dirs, 0777) < 0 && errno != EEXIST) {
+		fprintf(stderr, "bellwether: log.dirs=%s: %s\n", command->settings.log_dirs,
 			strerror(errno));
 		return EXIT_FAILURE;
 	}
-	options_os.data_folder = command.settings.log_dirs;
-	options_os.log_level = (enum log_level)command.settings.log_level;
 	rc = os_process_new(&options_os, shards + 1, &running.process);
 	if (rc < 0) {
 		fprintf(stderr, "bellwether: %s\n", strerror(-rc));
 		return EXIT_FAILURE;
 	}
-	if (command.is_format)
-		rc = run_format(&command, running.process, os_process_env(running.process, shards));
+	if (command->is_format)
+		rc = run_format(command, running.process, os_process_env(running.process, shards));
 	else
-		rc = run_broker(&command, &running, shards + 1);
+		rc = run_broker(command, &running, shards + 1);
 	os_process_free(running.process);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	struct command command = {0};
+	int rc = parse_command(&command, argc, argv);
+
+	if (rc == 0) {
+		raise_file_limit();
+		rc = 1 + run_command(&command);
+	}
 	broker_addresses_done(&command.addresses);
 	settings_done(&broker_settings_table, &command.settings);
-	return rc;
+	return rc - 1;
 }

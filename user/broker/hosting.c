@@ -127,7 +127,9 @@ static void apply_topic(struct shard *shard, const struct image *image,
 static bool same_brokers(const struct image *a, const struct image *b)
 {
 	return a->broker_count == b->broker_count &&
-	       memcmp(a->brokers, b->brokers, (size_t)a->broker_count * sizeof(*a->brokers)) == 0;
+	       (a->broker_count == 0 ||
+		memcmp(a->brokers, b->brokers, (size_t)a->broker_count * sizeof(*a->brokers)) ==
+			0);
 }
 
 static void drop_topic(struct shard *shard, const struct image_topic *topic)

@@ -10,7 +10,8 @@
  * Invariants:
  *   1. `requests` holds every request without an answer handed to `out`, oldest first.
  *   2. The head of `requests` is never answered (it would be in `out`).
- *   3. After session_close() nothing is read, parsed or sent; the memory goes in a later round. */
+ *   3. Nothing waits for a session that has ended.
+ *   4. After session_close() nothing is read, parsed or sent; the memory goes in a later round. */
 #include "broker/session.h"
 
 #include "base/container_of.h"
@@ -88,6 +89,8 @@ static void session_end(struct session *s, bool reset)
 		request->owner = NULL;
 		if (request->is_answered)
 			request_free(request);
+		else if (request->hurry && !s->worker->is_done)
+			request->hurry(request); /* nobody waits: it may have days to go */
 	}
 	if (s->worker->session_ended)
 		s->worker->session_ended(s->worker, s);

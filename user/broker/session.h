@@ -15,7 +15,7 @@ struct session *session_new(struct worker *worker, struct env_socket *socket,
 /* Bytes that were received before the session was made (forwarded connections). */
 void session_feed(struct session *session, const uint8_t *bytes, size_t size);
 
-/* Ends it; requests under way are forgotten when they are done. */
+/* Ends it; requests under way are hurried, and forgotten when they are done. */
 void session_close(struct session *session);
 void session_reset(struct session *session);
 

@@ -20,6 +20,7 @@ void worker_done(struct worker *worker)
 {
 	struct request *request;
 
+	worker->is_done = true;
 	while (worker->sessions)
 		session_close(worker->sessions);
 	while ((request = worker->free_requests)) {

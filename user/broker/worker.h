@@ -22,6 +22,7 @@ struct worker {
 	struct env *env;
 	struct broker *broker;
 	struct image *image;      /* never NULL after worker_init() */
+	bool is_done;             /* worker_done() runs: nothing is begun any more */
 	struct session *sessions; /* a utlist */
 	struct request *free_requests;
 	unsigned free_request_count;
