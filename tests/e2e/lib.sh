@@ -30,9 +30,9 @@ end_producer()
 # ---- a single broker ----
 
 # Prints a port of 127.0.0.1 that nobody listens on, below those that the kernel gives to clients.
-free_port()
+free_port() # [FROM]
 {
-	local candidate=$((20000 + $$ % 10000))
+	local candidate=${1:-$((20000 + $$ % 10000))}
 
 	while (exec 3<>"/dev/tcp/127.0.0.1/$candidate") 2>/dev/null; do
 		candidate=$((20000 + (candidate + 97) % 10000))

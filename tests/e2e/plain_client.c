@@ -70,6 +70,8 @@ static enum client_result receive_all(int fd, uint8_t *bytes, size_t size)
 	while (size > 0) {
 		ssize_t count = recv(fd, bytes, size, 0);
 
+		if (count < 0 && errno == EINTR)
+			continue;
 		if (count <= 0)
 			return count == 0 ? CLIENT_CLOSED : result_of_errno();
 		bytes += count;
