@@ -167,9 +167,12 @@ static int next_flush(struct plog *log)
 		ask(log, dirty->file);
 		return 1;
 	}
-	dirty = first_without_snapshot(log);
-	if (dirty)
-		return ask_snapshot(log, dirty);
+	while ((dirty = first_without_snapshot(log))) {
+		int rc = ask_snapshot(log, dirty);
+
+		if (rc != -ENOENT) /* gone by hand: an older one will do */
+			return rc;
+	}
 	if (!log->folder_dirty)
 		return 0;
 	log->folder_dirty = false;

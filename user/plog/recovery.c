@@ -161,6 +161,7 @@ static int check_segment(struct opening *o, size_t i, struct segment *segment, i
 	if (o->scanned_from > segment->base_offset)
 		o->scanned_from = segment->base_offset;
 	segment->unflushed_from = segment->base_offset; /* R38: what is kept is fsynced */
+	segment->snapshot_dirty = i > 0;
 	return segment_scan(log->env, segment, interval_bytes, i == 0, least_epoch);
 }
 

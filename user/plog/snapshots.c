@@ -61,7 +61,7 @@ int plog_sync_snapshot(struct plog *log, int64_t offset)
 
 	mem_free(path);
 	if (rc < 0)
-		return rc;
+		return rc == -ENOENT ? 0 : rc; /* gone by hand: an older one will do */
 	rc = env_file_sync(log->env, file);
 	env_file_unref(log->env, file);
 	return rc;
