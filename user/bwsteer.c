@@ -25,7 +25,7 @@ static const char usage[] =
 	"       bwsteer stats [--json] [--instance NAME] [--config FILE]\n"
 	"       bwsteer --settings | --version | --help\n"
 	"\n"
-	"Loads and attaches the steering programs and announces slot addresses, as its broker says.\n"
+	"Attaches the steering programs and announces slot addresses, as its broker says.\n"
 	"Needs CAP_BPF, CAP_NET_ADMIN and CAP_NET_RAW, and a BPF file system at /sys/fs/bpf.\n"
 	"\n"
 	"  --config FILE      settings, one name=value a line, # for comments\n"
@@ -58,7 +58,8 @@ static void write_line(struct log *log, enum log_level level, const char *line)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &parts);
 	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-	fprintf(stderr, "%s.%03ldZ %s %s\n", text, now.tv_nsec / 1000000, log_level_name(level), line);
+	fprintf(stderr, "%s.%03ldZ %s %s\n", text, now.tv_nsec / 1000000, log_level_name(level),
+		line);
 }
 
 /* ---- settings ---- */
@@ -193,13 +194,13 @@ static int print_stats(const struct command *command)
 		return EXIT_SUCCESS;
 	if (rc == -ENOENT)
 		fprintf(stderr,
-			"bwsteer: no maps are pinned under /sys/fs/bpf/bellwether/%s: name a running "
-			"bwsteer's steer.instance (mode off has no maps; ip netns exec hides them: use "
-			"nsenter --net)\n",
+			"bwsteer: no maps are pinned under /sys/fs/bpf/bellwether/%s: name a "
+			"running bwsteer's steer.instance (mode off has no maps; ip netns exec "
+			"hides them: use nsenter --net)\n",
 			instance);
 	else
-		fprintf(stderr, "bwsteer: the maps of %s cannot be read: %s; run as root\n", instance,
-			strerror(-rc));
+		fprintf(stderr, "bwsteer: the maps of %s cannot be read: %s; run as root\n",
+			instance, strerror(-rc));
 	return EXIT_FAILURE;
 }
 

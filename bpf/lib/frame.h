@@ -17,7 +17,7 @@
 #include <bpf/bpf_helpers.h>
 
 struct frame {
-	struct slot_key key;         /* where it goes; of an ICMP error: where its packet came from */
+	struct slot_key key;         /* where it goes; of an ICMP error: whence its packet came */
 	struct peer_key source;
 	__u8 is_syn;                 /* opens a connection */
 	__u8 is_too_big;             /* an ICMP error about a packet that a slot's holder sent */

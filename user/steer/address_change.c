@@ -64,7 +64,8 @@ static void begin_on_link(struct netlink_request *r, uint16_t type, uint16_t fla
 	put_ip(r, IFA_ADDRESS, ip);
 }
 
-int address_change_on_link(int netlink, uint32_t if_index, const uint8_t ip[16], uint32_t lifetime_s)
+int address_change_on_link(int netlink, uint32_t if_index, const uint8_t ip[16],
+			   uint32_t lifetime_s)
 {
 	struct ifa_cacheinfo lifetime = {.ifa_prefered = lifetime_s, .ifa_valid = lifetime_s};
 	/* No duplicate detection: it would wait for a holder that is dead. */

@@ -9,7 +9,8 @@
 int address_change_route(int netlink, const uint8_t ip[16], bool add);
 
 /* On the interface, as a host address that ends by itself after lifetime_s. */
-int address_change_on_link(int netlink, uint32_t if_index, const uint8_t ip[16], uint32_t lifetime_s);
+int address_change_on_link(int netlink, uint32_t if_index, const uint8_t ip[16],
+			   uint32_t lifetime_s);
 int address_change_off_link(int netlink, uint32_t if_index, const uint8_t ip[16]);
 
 /* Has somebody configured it on any interface for good? Ours always have a lifetime. */

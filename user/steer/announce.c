@@ -44,8 +44,8 @@ struct announcer {
 static void complain(struct announcer *a, struct owned_address *address, const char *what, int rc)
 {
 	if (!address->has_complained)
-		log_line(a->log, LOG_ERROR, "%s: %s: %s; bwsteer needs CAP_NET_ADMIN and CAP_NET_RAW",
-			 address->text, what, strerror(-rc));
+		log_line(a->log, LOG_ERROR,
+			 "%s: %s: %s; bwsteer needs CAP_NET_ADMIN and CAP_NET_RAW", address->text, what, strerror(-rc));
 	address->has_complained = true;
 }
 
@@ -78,8 +78,8 @@ static void set_sysctl(struct announcer *a, const char *name, char value)
 	}
 	if (!has_sysctl(path, value)) /* somebody else may have set it */
 		log_line(a->log, LOG_WARN,
-			 "%s cannot be set, and every node would answer ARP for slot addresses; run: "
-			 "sysctl -w net.ipv4.conf.%s.%s=%c",
+			 "%s cannot be set, and every node would answer ARP for slot addresses; "
+			 "run: sysctl -w net.ipv4.conf.%s.%s=%c",
 			 path, a->options.interface, name, value);
 }
 
@@ -133,8 +133,8 @@ static void maintain(struct announcer *a, struct owned_address *address, uint64_
 
 	if (now_us >= address->refresh_at_us) {
 		if (!address->is_foreign)
-			rc = address_change_on_link(a->netlink, a->options.link.if_index, address->ip,
-						    lifetime_s);
+			rc = address_change_on_link(a->netlink, a->options.link.if_index,
+						    address->ip, lifetime_s);
 		if (rc < 0)
 			complain(a, address, "cannot be put on the interface", rc);
 		address->refresh_at_us = now_us + a->options.lease_us / 2;

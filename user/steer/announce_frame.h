@@ -1,5 +1,5 @@
-/* The frame that tells neighbours where an address is now: a gratuitous ARP request (RFC 5227) or an
- * unsolicited neighbour advertisement (RFC 4861). Pure. */
+/* The frame that tells neighbours where an address is now: a gratuitous ARP request (RFC 5227) or
+ * an unsolicited neighbour advertisement (RFC 4861). Pure. */
 #pragma once
 
 #include <stddef.h>

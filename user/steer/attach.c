@@ -136,8 +136,8 @@ static void explain_xdp(int rc, const char *interface, char *error)
 {
 	if (rc == -EBUSY || rc == -EEXIST)
 		snprintf(error, ATTACH_ERROR_BYTES,
-			 "another program sits on the XDP hook of %s: remove it (ip link set dev %s "
-			 "xdp off) or set steer.mode=tc",
+			 "another program sits on the XDP hook of %s: remove it (ip link set dev "
+			 "%s xdp off) or set steer.mode=tc",
 			 interface, interface);
 	else if (rc == -EOPNOTSUPP)
 		snprintf(error, ATTACH_ERROR_BYTES,

@@ -3,5 +3,5 @@
 
 #include <stdbool.h>
 
-/* Returns the first one that is missing ("CAP_NET_ADMIN"), or NULL. with_bpf: programs are wanted. */
+/* Returns the first one that is missing ("CAP_NET_ADMIN"), or NULL. with_bpf: to load programs. */
 const char *capability_missing(bool with_bpf);

@@ -33,7 +33,7 @@ static const struct setting settings[] = {
 	{.name = "steer.socket",
 	 TEXT(socket, "/run/bellwether/steer.sock", "the Unix socket that the broker connects to")},
 	{.name = "steer.socket.user",
-	 TEXT(socket_user, NULL, "the user (name or number) that the broker runs as; unset: our own")},
+	 TEXT(socket_user, NULL, "the user (name or number) that the broker is; unset: our own")},
 	{.name = "steer.lease.ms",
 	 TIME(lease_ms, "1000", 100, "the longest announcing lease, in milliseconds (S2)")},
 	{.name = "steer.orphan.ms",
@@ -43,7 +43,7 @@ static const struct setting settings[] = {
 	 TIME(grace_ms, "10000", 0, "how long open connections follow an expired entry, in "
 				    "milliseconds (S10)")},
 	{.name = "steer.announce.ms",
-	 TIME(announce_ms, "3000", 100, "how often an address is announced again, in milliseconds")},
+	 TIME(announce_ms, "3000", 100, "the time between announcements, in milliseconds")},
 };
 
 const struct settings_table config_table = {
@@ -57,7 +57,8 @@ static int refuse(char *error, const char *place, const char *sentence)
 	return -EINVAL;
 }
 
-int config_check(const struct config *config, uid_t *ret_user, char error[static SETTINGS_ERROR_BYTES])
+int config_check(const struct config *config, uid_t *ret_user,
+		 char error[static SETTINGS_ERROR_BYTES])
 {
 	const size_t path_max = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
 	size_t instance_size = strlen(config->instance);
@@ -70,7 +71,8 @@ int config_check(const struct config *config, uid_t *ret_user, char error[static
 		return refuse(error, config->interface_place,
 			      "steer.interface: no interface can have this name");
 	/* bpffs keeps dots for itself. */
-	if (instance_size == 0 || instance_size > INSTANCE_BYTES_MAX || strpbrk(config->instance, "/."))
+	if (instance_size == 0 || instance_size > INSTANCE_BYTES_MAX ||
+	    strpbrk(config->instance, "/."))
 		return refuse(error, config->instance_place,
 			      "steer.instance: must be 1 to 64 characters without '/' and '.'");
 	if (!*config->socket || strlen(config->socket) > path_max)

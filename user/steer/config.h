@@ -18,4 +18,5 @@ extern const struct settings_table config_table;
 
 /* What the table cannot say: required values, the shape of names, whether the user exists. Returns
  * 0 with *ret_user (bwsteer's own when none is set), or -EINVAL with a sentence. */
-int config_check(const struct config *config, uid_t *ret_user, char error[static SETTINGS_ERROR_BYTES]);
+int config_check(const struct config *config, uid_t *ret_user,
+		 char error[static SETTINGS_ERROR_BYTES]);

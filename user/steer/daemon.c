@@ -3,8 +3,8 @@
  *   datagrams -> facts -> state -> state_decide() -> maps, resets, addresses, answers
  *   netlink, time ------->
  *
- * 1. A decision is carried out in this order: map entries (S12: at once), resets, addresses (S2, S4:
- *    reset, then withdraw), and only then the answer that says so.
+ * 1. A decision is carried out in this order: map entries (S12: at once), resets, addresses (S2,
+ *    S4: reset, then withdraw), and only then the answer that says so.
  * 2. Time is looked at before messages: a lease that ran out while we slept is lost, whatever lies
  *    in the socket.
  * 3. At most one connection has a session. */
@@ -116,8 +116,8 @@ static void reset_sockets(struct steer_daemon *d)
 	mem_free(addresses);
 	if (rc < 0)
 		log_line(d->log, LOG_ERROR,
-			 "connections on slot addresses cannot be reset (%s), and clients of a stopped "
-			 "broker wait: CAP_NET_ADMIN and CONFIG_INET_DIAG_DESTROY are needed",
+			 "connections on slot addresses cannot be reset (%s), and clients of a "
+			 "stopped broker wait: CAP_NET_ADMIN and CONFIG_INET_DIAG_DESTROY are needed",
 			 strerror(-rc));
 	else if (rc > 0)
 		log_line(d->log, LOG_WARN, "%d connections on slot addresses were reset", rc);
@@ -265,7 +265,7 @@ static void carry_out(struct steer_daemon *d, int place, const struct facts_outc
 /* Returns false when the connection has nothing more to say for now. */
 static bool take_message(struct steer_daemon *d, int place)
 {
-	_Alignas(8) uint8_t bytes[STEER_MESSAGE_BYTES_MAX + 1]; /* a longer one is seen as too long */
+	_Alignas(8) uint8_t bytes[STEER_MESSAGE_BYTES_MAX + 1]; /* too long is seen as too long */
 	ssize_t size = recv(d->connections[place], bytes, sizeof(bytes), MSG_DONTWAIT);
 	struct facts_outcome outcome;
 	const char *reason;
@@ -300,7 +300,8 @@ static void accept_connection(struct steer_daemon *d)
 
 	if (connection == -EPERM)
 		log_line(d->log, LOG_ERROR,
-			 "user %u may not connect: set steer.socket.user to the broker's user", user);
+			 "user %u may not connect: set steer.socket.user to the broker's user",
+			 user);
 	if (connection < 0)
 		return;
 	for (int i = 0; i < CONNECTIONS_MAX; i++) {
@@ -331,7 +332,8 @@ static int check_link(struct steer_daemon *d)
 	if (rc == -ETIMEDOUT)
 		return 0;
 	if (rc < 0 || memcmp(link.mac, d->link.mac, sizeof(link.mac)) != 0) {
-		log_line(d->log, LOG_ERROR, "%s is gone or has another MAC address: start bwsteer again",
+		log_line(d->log, LOG_ERROR,
+			 "%s is gone or has another MAC address: start bwsteer again",
 			 d->config->interface);
 		return -ENODEV;
 	}
@@ -397,7 +399,7 @@ static int find_link(struct steer_daemon *d)
 		return 0;
 	if (rc < 0)
 		log_line(d->log, LOG_ERROR,
-			 "there is no interface %s: set steer.interface to one that `ip link` shows",
+			 "there is no interface %s: set steer.interface to one of `ip link`",
 			 d->config->interface);
 	else
 		log_line(d->log, LOG_ERROR,

@@ -122,7 +122,7 @@ int facts_take(struct state *s, bool in_session, const void *bytes, size_t size,
 		return -EPROTO;
 	}
 	outcome.sequence = m.header.sequence;
-	/* A bad piece drops its image; the pieces after it then meet no image, and END's ACK says so. */
+	/* A bad piece drops its image: the pieces after it meet none, and END's ACK says so. */
 	take_fact(s, &m, now_us, &outcome);
 	*ret = outcome;
 	return 0;

@@ -14,7 +14,8 @@ static void read_kind(struct link *link, const void *info, size_t size)
 	const uint8_t *bytes = info;
 	struct nlattr header;
 
-	for (size_t at = 0; at + NETLINK_ATTRIBUTE_BYTES <= size; at += netlink_align(header.nla_len)) {
+	for (size_t at = 0; at + NETLINK_ATTRIBUTE_BYTES <= size;
+	     at += netlink_align(header.nla_len)) {
 		memcpy(&header, bytes + at, sizeof(header));
 		if (header.nla_len < NETLINK_ATTRIBUTE_BYTES || header.nla_len > size - at)
 			return;

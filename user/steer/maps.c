@@ -134,7 +134,8 @@ static int write_entry(int map, struct state_entry *entry)
 		entry->is_written = false;
 		return 0;
 	}
-	if (entry->is_written && memcmp(&entry->wanted, &entry->written, sizeof(entry->wanted)) == 0)
+	if (entry->is_written &&
+	    memcmp(&entry->wanted, &entry->written, sizeof(entry->wanted)) == 0)
 		return 0;
 	if (bpf_map_update_elem(map, &entry->key, &entry->wanted, BPF_ANY) < 0)
 		return -errno;

@@ -12,7 +12,7 @@ struct maps {
 int maps_open(const char *instance, struct maps *ret_maps);
 void maps_close(struct maps *maps);
 
-/* S8: empties everything unless it is this cluster's, and notes whose it is. Returns 1 when the maps
+/* S8: empties everything unless it is this cluster's, and notes whose it is. Returns 1 when they
  * were emptied, 0 when they were this cluster's already, or -errno. */
 int maps_take_over(const struct maps *maps, const uint8_t cluster_id[16]);
 /* Puts the entries of an earlier life into the state. */

@@ -1,4 +1,4 @@
-/* Owns the questions to the route and neighbour tables. Keeps nothing: the kernel's are the truth. */
+/* Owns the questions to the route and neighbour tables. Keeps nothing: theirs is the truth. */
 #include "steer/neighbours.h"
 
 #include "steer/link.h"

@@ -45,7 +45,10 @@ void netlink_begin(struct netlink_request *r, uint16_t type, uint16_t flags, con
 
 void netlink_put(struct netlink_request *r, uint16_t attribute, const void *value, size_t size)
 {
-	struct nlattr header = {.nla_len = (uint16_t)(NETLINK_ATTRIBUTE_BYTES + size), .nla_type = attribute};
+	struct nlattr header = {
+		.nla_len = (uint16_t)(NETLINK_ATTRIBUTE_BYTES + size),
+		.nla_type = attribute,
+	};
 
 	assert(r->size + NETLINK_ATTRIBUTE_BYTES + netlink_align(size) <= sizeof(r->bytes));
 	memcpy(r->bytes + r->size, &header, sizeof(header));

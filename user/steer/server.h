@@ -1,12 +1,12 @@
-/* The Unix socket on which brokers connect: SOCK_SEQPACKET, the peer's user checked (SO_PEERCRED). */
+/* The Unix socket on which brokers connect: SOCK_SEQPACKET, their user checked (SO_PEERCRED). */
 #pragma once
 
 #include <sys/types.h>
 
 enum { SERVER_ERROR_BYTES = 256 };
 
-/* Listens at path; a stale socket file is removed, a served one is an error. Returns a descriptor or
- * -errno with one sentence in error. */
+/* Listens at path; a stale socket file is removed, a served one is an error. Returns a descriptor
+ * or -errno with one sentence in error. */
 int server_listen(const char *path, char error[static SERVER_ERROR_BYTES]);
 
 /* Takes one connection, never waiting. Returns a descriptor, -EAGAIN, -EPERM for a user who may not

@@ -1,5 +1,5 @@
 /* SOCK_DESTROY: ends this node's TCP connections on given addresses with a reset, whether their
- * process runs or is stopped (S2). Needs CAP_NET_ADMIN and a kernel with CONFIG_INET_DIAG_DESTROY. */
+ * process runs or is stopped (S2). Needs CAP_NET_ADMIN and CONFIG_INET_DIAG_DESTROY. */
 #pragma once
 
 #include "base/net_address.h"

@@ -46,7 +46,7 @@ struct state {
 	bool image_is_fresh;    /* came in this session, and since the lease was last lost */
 	bool had_lease;         /* the end of the lease has not been noticed yet */
 	bool lost;              /* the lease ran out and nothing has healed that */
-	bool repeats_reset;     /* lost in a session that goes on: a stopped broker accepts for ever */
+	bool repeats_reset;     /* lost in a session that goes on: a stopped broker accepts */
 	uint64_t lease_until_us;
 	uint64_t orphaned_at_us; /* 0 = not orphaned */
 	uint64_t reset_at_us;    /* the last reset */
@@ -157,7 +157,6 @@ void state_hello(struct state *s, uint32_t node, uint64_t now_us)
 	s->self = node;
 	s->in_session = true;
 	s->image_is_fresh = false;
-	s->repeats_reset = false;
 }
 
 void state_broker_gone(struct state *s, uint64_t now_us)
@@ -463,7 +462,7 @@ void state_decide(struct state *s, bool attached, uint64_t now_us, struct state_
 		decision.reset_sockets = true;
 		s->reset_at_us = now_us;
 	}
-	/* S2: without a broker the last second of the lease belongs to S12, if a program serves it. */
+	/* S2: without a broker the lease's last second belongs to S12, if a program serves it. */
 	may_announce = state_lease_is_valid(s, now_us) && !s->lost &&
 		       (is_serving(s, now_us) || attached);
 	if (s->has_image)

@@ -46,7 +46,7 @@ struct state_address {
 
 struct state_decision {
 	bool lease_lost;      /* it has just run out: tell the broker */
-	bool reset_sockets;   /* S2: SOCK_DESTROY on all slot addresses, before anything is withdrawn */
+	bool reset_sockets;   /* S2: SOCK_DESTROY on all slot addresses, before withdrawing */
 	uint64_t deadline_us; /* decide again by then; UINT64_MAX: nothing is due */
 };
 

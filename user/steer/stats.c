@@ -10,7 +10,8 @@ static const struct {
 	STEER_VERDICTS(STEER_VERDICT_TEXT)
 #undef STEER_VERDICT_TEXT
 };
-_Static_assert(sizeof(verdicts) / sizeof(*verdicts) == STEER_VERDICT_COUNT, "a verdict has no name");
+_Static_assert(sizeof(verdicts) / sizeof(*verdicts) == STEER_VERDICT_COUNT,
+	       "a verdict has no name");
 
 static void print_verdict(uint32_t verdict, const struct verdict_stats *sum, bool json, FILE *to)
 {
@@ -20,8 +21,8 @@ static void print_verdict(uint32_t verdict, const struct verdict_stats *sum, boo
 		fprintf(to, "%s\"%s\":{\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
 			verdict ? "," : "", verdicts[verdict].name, packets, bytes);
 	else if (packets > 0)
-		fprintf(to, "%-18s %14" PRIu64 " %16" PRIu64 "  %s\n", verdicts[verdict].name, packets,
-			bytes, verdicts[verdict].meaning);
+		fprintf(to, "%-18s %14" PRIu64 " %16" PRIu64 "  %s\n", verdicts[verdict].name,
+			packets, bytes, verdicts[verdict].meaning);
 }
 
 static void print_slot(uint32_t slot, const struct slot_stats *sum, bool json, bool first, FILE *to)
@@ -31,8 +32,8 @@ static void print_slot(uint32_t slot, const struct slot_stats *sum, bool json, b
 
 	if (json)
 		fprintf(to,
-			"%s{\"slot\":%u,\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 ",\"syns\":%" PRIu64
-			",\"forwarded\":%" PRIu64 "}",
+			"%s{\"slot\":%u,\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64
+			",\"syns\":%" PRIu64 ",\"forwarded\":%" PRIu64 "}",
 			first ? "" : ",", slot, packets, bytes, syns, forwarded);
 	else
 		fprintf(to, "%-18u %14" PRIu64 " %16" PRIu64 " %10" PRIu64 " %14" PRIu64 "\n", slot,
