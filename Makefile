@@ -23,7 +23,7 @@ CPPFLAGS := -Iuser -Iinclude -I$(BUILD)/gen -D_GNU_SOURCE
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
 ALL_CFLAGS := -std=c17 $(CFLAGS) $(WARNINGS) -fno-omit-frame-pointer -pthread $(SANITIZE)
 LIBS_base  := -lisal -lcrypto
-LIBS_steer := -lbpf -lelf -lz
+LIBS_steer := -lbpf -lelf -lz -ljansson
 LIBS_ctl   := -ljansson
 
 sources = $(wildcard user/$(1)/*.c)

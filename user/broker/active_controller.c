@@ -23,6 +23,8 @@ struct member {
 	bool is_suspect;              /* a connection of it broke: dial without waiting */
 	bool is_dead;                 /* proved */
 	bool is_leaving;              /* wants to shut down */
+	/* Unfenced only when it has applied everything below: its own fencing is in there. */
+	int64_t must_have_applied;
 	UT_hash_handle hh;
 };
 
@@ -132,6 +134,8 @@ static struct member *member_get(struct active_controller *active, int32_t id)
 		member = mem_alloc(sizeof(*member));
 		member->id = id;
 		member->heard_us = env_now_us(active->control->worker.env);
+		/* Whoever led before may have fenced it up to here. */
+		member->must_have_applied = active->control->worker.image->offset;
 		HASH_ADD(hh, active->members, id, sizeof(member->id), member);
 	}
 	return member;
@@ -153,12 +157,14 @@ static bool may_judge(const struct active_controller *active)
 static void fence(struct active_controller *active, int32_t id, const char *why)
 {
 	struct proposal *proposal = proposal_new(active, NULL, NULL);
+	struct member *member = member_get(active, id);
 
 	env_log(active->control->worker.env, LOG_INFO, "fencing broker %d: %s", id, why);
 	if (controller_fence(active->image, &active->options, id, &proposal->change) == KAFKA_NONE)
 		proposal_send(active, proposal);
 	else
 		proposal_drop(proposal);
+	member->must_have_applied = active->image->offset;
 }
 
 static void judge(struct active_controller *active, const struct image_broker *broker)
@@ -350,7 +356,8 @@ enum kafka_error active_controller_heartbeat(struct active_controller *active,
 	if (heartbeat->want_shut_down)
 		leave(active, heartbeat, response);
 	else if (broker->fenced && !heartbeat->want_fence &&
-		 heartbeat->current_metadata_offset > broker->epoch)
+		 heartbeat->current_metadata_offset > broker->epoch &&
+		 heartbeat->current_metadata_offset >= member->must_have_applied)
 		unfence(active, heartbeat);
 	/* What is committed counts, not what is proposed. */
 	broker = image_find_broker(control->worker.image, heartbeat->broker_id);

@@ -199,9 +199,8 @@ static int add_slot_address(struct slot_list *list, int32_t slot, const struct n
 			return 0;
 		}
 	}
-	snprintf(list->error, SETTINGS_ERROR_BYTES,
-		 "%s: slot %d has more than %d addresses", list->setting, slot,
-		 SLOT_MOST_ADDRESSES);
+	snprintf(list->error, SETTINGS_ERROR_BYTES, "%s: slot %d has more than %d addresses",
+		 list->setting, slot, SLOT_MOST_ADDRESSES);
 	return -EINVAL;
 }
 

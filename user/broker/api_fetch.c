@@ -113,7 +113,8 @@ static void part_read(struct fetch_part *part)
 			.size = (size_t)slice->size_bytes,
 			.done = part_ahead_done,
 		};
-		/* The reference is the read's now: an error after it must not give it back again. */
+		/* The reference is the read's now: an error after it must not give it back again.
+		 */
 		part->fetched.read.slice = (struct plog_slice){0};
 		env_read_ahead(env, &part->ahead);
 		return;
@@ -273,8 +274,7 @@ static void fill_answer(struct fetch_work *work, struct fetch_part *part, int64_
 
 	answer->error_code = (int16_t)part->error;
 	answer->records = (struct wire_records){.data = (const uint8_t *)""}; /* never null */
-	if (part->error == KAFKA_NOT_LEADER_OR_FOLLOWER ||
-	    part->error == KAFKA_FENCED_LEADER_EPOCH)
+	if (part->error == KAFKA_NOT_LEADER_OR_FOLLOWER || part->error == KAFKA_FENCED_LEADER_EPOCH)
 		fill_leader(work->request, part);
 	if (part->error != KAFKA_NONE)
 		return;

@@ -34,6 +34,9 @@ struct broker {
 	unsigned shard_count;
 	struct shard **shards; /* each touched by its own loop only, but for its address */
 	struct control *control;
+	/* Until then the controller, or a voter in its place, vouches for this broker (S2): it has
+	 * not been fenced. Written by the control thread, read by shards. */
+	_Atomic uint64_t vouched_until_us;
 	const struct fastpath_link *link; /* to bwsteer, or NULL */
 	/* The process is to end: called on the control loop; exit_status 0 after a clean shutdown.
 	 */

@@ -128,8 +128,7 @@ static bool same_brokers(const struct image *a, const struct image *b)
 {
 	return a->broker_count == b->broker_count &&
 	       (a->broker_count == 0 ||
-		memcmp(a->brokers, b->brokers, (size_t)a->broker_count * sizeof(*a->brokers)) ==
-			0);
+		memcmp(a->brokers, b->brokers, (size_t)a->broker_count * sizeof(*a->brokers)) == 0);
 }
 
 static void drop_topic(struct shard *shard, const struct image_topic *topic)

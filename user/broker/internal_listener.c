@@ -58,7 +58,8 @@ static void newcomer_refuse(struct newcomer *n, const char *reason)
 
 static void newcomer_late(struct env_timer *timer)
 {
-	newcomer_refuse(container_of(timer, struct newcomer, timer), "internal listener: no handshake in time");
+	newcomer_refuse(container_of(timer, struct newcomer, timer),
+			"internal listener: no handshake in time");
 }
 
 /* The answers are smaller than any send queue: what does not leave at once is a broken peer. */

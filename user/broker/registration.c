@@ -137,7 +137,9 @@ static void heartbeat_answered(struct registration *r,
 	switch (response->error_code) {
 	case KAFKA_NONE:
 		r->answered_us = env_now_us(env);
-		if (!response->is_fenced)
+		if (response->is_fenced)
+			steering_is_fenced(r->control);
+		else
 			steering_renew(r->control, r->asked_us);
 		if (response->should_shut_down && !r->is_let_go) {
 			r->is_let_go = true;

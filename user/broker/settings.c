@@ -50,21 +50,21 @@ static const struct setting settings[] = {
 	/* who and where */
 	INT("node.id", node_id, "1", 0, IMAGE_SLOT_ID_BASE - 1, "this broker's number, below 1000"),
 	PLACED("listeners", listeners, "PLAINTEXT://127.0.0.1:9092",
-	     "NAME://HOST:PORT,...; names: PLAINTEXT (clients), SLOT (clients, slot view), "
-	     "INTERNAL (brokers)"),
+	       "NAME://HOST:PORT,...; names: PLAINTEXT (clients), SLOT (clients, slot view), "
+	       "INTERNAL (brokers)"),
 	PLACED("advertised.listeners", advertised_listeners, NULL,
-	     "what clients are told instead of listeners"),
+	       "what clients are told instead of listeners"),
 	TEXT("log.dirs", log_dirs, "./data", "the data directory (one)"),
 	PLACED("controller.quorum.voters", quorum_voters, NULL,
-	     "ID@HOST:PORT,...: internal listeners of the voters"),
+	       "ID@HOST:PORT,...: internal listeners of the voters"),
 	TEXT("cluster.secret.file", cluster_secret_file, NULL,
 	     "32 bytes that every broker of the cluster has, mode 0600"),
 	TEXT("broker.rack", rack, NULL, "replicas are spread over racks"),
 	INT("slots.count", slot_count, "12", 1, IMAGE_MOST_SLOTS,
 	    "slots that a new cluster begins with"),
 	PLACED("slots.addresses", slot_addresses, NULL,
-	     "HOST:PORT, HOST:PORT-PORT or HOST-HOST:PORT for consecutive slots, HOST:PORT=SLOT "
-	     "for one more"),
+	       "HOST:PORT, HOST:PORT-PORT or HOST-HOST:PORT for consecutive slots, HOST:PORT=SLOT "
+	       "for one more"),
 	TEXT("steer.socket", steer_socket, NULL, "Unix socket of this node's bwsteer"),
 	CHOICE("flush", flush, "ack", flush_modes,
 	       "ack: durable before acknowledged; async: the page cache"),

@@ -35,8 +35,15 @@ void steering_image_applied(struct control *control)
 
 void steering_renew(struct control *control, uint64_t evidence_us)
 {
+	control->worker.broker->vouched_until_us =
+		evidence_us + (uint64_t)control->worker.broker->settings->lease_ms * 1000;
 	fastpath_renew_lease(control->fastpath, evidence_us,
 			     (uint32_t)control->worker.broker->settings->lease_ms);
+}
+
+void steering_is_fenced(struct control *control)
+{
+	control->worker.broker->vouched_until_us = 0;
 }
 
 bool steering_is_served(const struct control *control)
