@@ -175,6 +175,31 @@ static void a_name_twice_in_a_request_is_made_once(void **state)
 	assert_true(made <= 1);
 }
 
+/* Else a small request would draw an answer as large as the asker likes. */
+static void metadata_answers_a_topic_once_however_often_it_is_asked_for(void **state)
+{
+	enum { TIMES = 5000, PARTITIONS = 500 };
+	struct asker *a = *state;
+	struct metadata_request_topic *topics = mem_alloc(TIMES * sizeof(*topics));
+	struct metadata_request request;
+	struct metadata_response response;
+
+	assert_int_equal(create_topic(a, "asked", PARTITIONS, NULL), KAFKA_NONE);
+	for (int i = 0; i < TIMES; i++)
+		topics[i].name = wire_string_of(i % 2 ? "asked" : "once");
+	topics[TIMES - 1].name = wire_string_of("nobody");
+	wire_init(wire_metadata.request, &request);
+	request.topics.items = topics;
+	request.topics.count = TIMES;
+	request.allow_auto_topic_creation = false;
+	ask(a, &wire_metadata, 9, &request, &response);
+	assert_int_equal(response.topics.count, 3);
+	assert_int_equal(response.topics.items[1].partitions.count, PARTITIONS);
+	assert_int_equal(response.topics.items[2].error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
+	assert_int_equal(delete_topic(a, "asked"), KAFKA_NONE);
+	mem_free(topics);
+}
+
 /* ---- deleting ---- */
 
 static bool folder_is_there(const struct asker *a, const char *name)
@@ -242,6 +267,7 @@ const struct CMUnitTest topic_tests[] = {
 	ASKER_TEST(bad_assignments_are_refused),
 	ASKER_TEST(a_name_is_taken_once_and_a_try_takes_none),
 	ASKER_TEST(a_name_twice_in_a_request_is_made_once),
+	ASKER_TEST(metadata_answers_a_topic_once_however_often_it_is_asked_for),
 	ASKER_TEST(a_topic_of_the_same_name_is_another_topic),
 };
 const size_t topic_test_count = sizeof(topic_tests) / sizeof(*topic_tests);

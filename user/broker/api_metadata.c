@@ -7,6 +7,9 @@
 #include "base/container_of.h"
 #include "base/mem.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 struct metadata_work {
 	struct controller_call call; /* creates what is missing */
 	struct image_waiter waiter;
@@ -98,22 +101,58 @@ static bool asks_for_all(const struct request *request)
 	       (request->header.api_version == 0 && body->topics.count == 0);
 }
 
+static int compare_topics(const void *a, const void *b)
+{
+	return strcmp((*(struct image_topic *const *)a)->name,
+		      (*(struct image_topic *const *)b)->name);
+}
+
+/* Notes in `answered`, one for each topic of the image, that it is; was it before? */
+static bool note_answered(const struct image *image, const struct image_topic *topic,
+			  bool *answered)
+{
+	struct image_topic **found =
+		bsearch(&topic, image->topics, (size_t)image->topic_count, sizeof(*image->topics),
+			compare_topics);
+	bool *noted = found ? &answered[found - image->topics] : NULL;
+	bool before = noted && *noted;
+
+	if (noted)
+		*noted = true;
+	return before;
+}
+
+/* Each topic once, however often it is asked for: the answer is never larger than all topics. */
+static int32_t fill_all_asked(struct request *request, struct metadata_response_topic *answers)
+{
+	const struct metadata_request *body = request->body;
+	const struct image *image = request->worker->image;
+	bool *answered = request_alloc(request, (size_t)image->topic_count + 1, sizeof(*answered));
+	int32_t count = 0;
+
+	for (int32_t i = 0; i < body->topics.count; i++) {
+		const struct image_topic *topic = find_asked(request, &body->topics.items[i]);
+
+		if (!topic || !note_answered(image, topic, answered))
+			fill_asked(request, &body->topics.items[i], &answers[count++]);
+	}
+	return count;
+}
+
 static void fill_topics(struct request *request, struct metadata_response *response)
 {
 	const struct metadata_request *body = request->body;
 	const struct image *image = request->worker->image;
 	bool all = asks_for_all(request);
-	int32_t count = all ? image->topic_count : body->topics.count;
+	int32_t most = all ? image->topic_count : body->topics.count;
 
 	response->topics.items =
-		request_alloc(request, (size_t)count + 1, sizeof(*response->topics.items));
-	response->topics.count = count;
-	for (int32_t i = 0; i < count; i++) {
-		if (all)
-			fill_topic(request, image->topics[i], &response->topics.items[i]);
-		else
-			fill_asked(request, &body->topics.items[i], &response->topics.items[i]);
-	}
+		request_alloc(request, (size_t)most + 1, sizeof(*response->topics.items));
+	response->topics.count = most;
+	for (int32_t i = 0; all && i < most; i++)
+		fill_topic(request, image->topics[i], &response->topics.items[i]);
+	if (!all)
+		response->topics.count = fill_all_asked(request, response->topics.items);
 }
 
 static void fill_nodes(struct request *request, struct metadata_response *response)
