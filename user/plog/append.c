@@ -29,6 +29,11 @@ int plog_roll(struct plog *log)
 {
 	int rc = segment_seal(log->env, log->folder, plog_active(log));
 
+	/* A power cut must not keep this segment's name and lose the one before: what a truncation
+	 * took would lie in its place again. WAITS, within a flush of a truncation only. */
+	if (rc == 0 && log->cut_unflushed)
+		rc = env_folder_sync(log->env, log->folder);
+	log->cut_unflushed = false;
 	if (rc == 0)
 		rc = plog_save_snapshot(log, false);
 	if (rc == 0)

@@ -219,6 +219,8 @@ static void finish_round(struct plog *log)
 	int rc = 0;
 
 	log->round.running = false;
+	if (!log->round.void_)
+		log->cut_unflushed = false; /* it began after that, and flushed the folder */
 	if (moved) {
 		log->durable_offset = log->round.target_offset;
 		rc = point_moved(log);

@@ -56,6 +56,7 @@ struct plog {
 	bool point_dirty;
 	bool point_must_flush;    /* the next round flushes the recovery point as well */
 	bool folder_dirty;        /* a file came or went since the folder was flushed */
+	bool cut_unflushed;       /* a truncation's new segment has no durable name yet */
 	bool epochs_dirty;
 
 	void (*durable)(void *context, int result);

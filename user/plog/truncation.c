@@ -1,7 +1,7 @@
 /* Owns taking records away again: at the end (R18, R22), at the start (R17), or all (R27).
  *
- * Truncation keeps whole batches, and the log goes on in a new file (plog.c, invariant 4). It may
- * wait for a disk where it must read a cold page, and removes files; both are rare. */
+ * Truncation keeps whole batches, and the log goes on in a new file (plog.c, invariant 4). It waits
+ * for a disk where it must read a cold page, and when it removes a segment; both are rare. */
 #include "plog/plog_int.h"
 
 #include <errno.h>
@@ -45,12 +45,16 @@ static int cut_active(struct plog *log, int64_t offset)
 
 static int drop_end(struct plog *log, int64_t offset)
 {
+	size_t before = log->segment_count;
 	int rc = 0;
 
 	while (rc == 0 && log->segment_count > 1 && plog_active(log)->base_offset >= offset)
 		rc = remove_last_segment(log);
 	if (rc == 0)
 		rc = cut_active(log, offset);
+	/* A file that a power cut brings back must never follow what is appended from now on. */
+	if (rc == 0 && log->segment_count < before)
+		rc = env_folder_sync(log->env, log->folder);
 	if (rc == 0 && plog_active(log)->size_bytes > 0)
 		rc = plog_add_segment(log);
 	return rc;
@@ -74,6 +78,7 @@ static int follow_end(struct plog *log)
 		rc = plog_rebuild_producers(log, end_offset);
 	/* R48a: the next report of a durable offset waits for both. */
 	log->folder_dirty = true;
+	log->cut_unflushed = true;
 	log->point_must_flush = true;
 	return rc == 0 ? plog_write_point(log) : rc;
 }

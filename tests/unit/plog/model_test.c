@@ -231,8 +231,10 @@ static void step_truncate(struct model *m)
 
 	if (offset < m->start_offset)
 		offset = m->start_offset;
-	if (offset < m->end_offset)
+	if (offset < m->end_offset) {
 		m->truncated = true;
+		m->epoch++; /* R1: what comes instead is another leader's */
+	}
 	assert_int_equal(plog_truncate(m->f->log, offset), 0);
 	forget_from(m, offset);
 	if (m->start_offset > m->end_offset)
