@@ -29,8 +29,8 @@ static void loss_run(struct hop *hop)
 		work->response.error_message =
 			wire_string_of("this broker has no replica of it; ask one that has");
 	} else {
-		rc = plog_accept_loss(replica_log(hosted->replica), &work->response.dropped_from,
-				      &work->response.dropped_to);
+		rc = shard_accept_loss(hosted, &work->response.dropped_from,
+				       &work->response.dropped_to);
 		if (rc < 0) {
 			work->response.error_code = KAFKA_INVALID_REQUEST;
 			work->response.error_message =

@@ -126,6 +126,8 @@ static void part_read(struct fetch_part *part)
 		part->fetched.read.slice = (struct plog_slice){0};
 		error = REPLICA_OK;
 	}
+	if (part->work->follower < 0)
+		error = replica_error_if_vouched(&part->hop.owner->worker, error);
 	part->error = kafka_error_of_replica(error);
 	part->hosted = hosted;
 	hop_return(&part->hop);

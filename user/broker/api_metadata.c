@@ -111,9 +111,8 @@ static int compare_topics(const void *a, const void *b)
 static bool note_answered(const struct image *image, const struct image_topic *topic,
 			  bool *answered)
 {
-	struct image_topic **found =
-		bsearch(&topic, image->topics, (size_t)image->topic_count, sizeof(*image->topics),
-			compare_topics);
+	struct image_topic **found = bsearch(&topic, image->topics, (size_t)image->topic_count,
+					     sizeof(*image->topics), compare_topics);
 	bool *noted = found ? &answered[found - image->topics] : NULL;
 	bool before = noted && *noted;
 

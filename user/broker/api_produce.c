@@ -92,19 +92,6 @@ static void part_await(struct produce_part *part, int64_t last_offset)
 	replica_await(part->replica, &part->waiter);
 }
 
-/* What a sequence check says decides for an idempotent producer whether it gives up. A leader that
- * has been replaced without knowing it yet lacks what its successor took, and must not say it. */
-static enum replica_error part_verdict(const struct produce_part *part, enum replica_error error)
-{
-	struct worker *owner = &part->hop.owner->worker;
-	bool is_final =
-		error == REPLICA_OUT_OF_ORDER_SEQUENCE || error == REPLICA_INVALID_PRODUCER_EPOCH;
-
-	if (is_final && env_now_us(owner->env) > owner->broker->vouched_until_us)
-		return REPLICA_NOT_LEADER;
-	return error;
-}
-
 static void part_run(struct hop *hop)
 {
 	struct produce_part *part = (struct produce_part *)hop;
@@ -127,7 +114,8 @@ static void part_run(struct hop *hop)
 	error = replica_append(hosted->replica, (uint8_t *)(uintptr_t)batch.bytes, &batch,
 			       acks == -1, &appended);
 	if (error != REPLICA_OK) {
-		part_finish(part, kafka_error_of_replica(part_verdict(part, error)));
+		part_finish(part, kafka_error_of_replica(
+					  replica_error_if_vouched(&hop->owner->worker, error)));
 		return;
 	}
 	part->base_offset = appended.base_offset;

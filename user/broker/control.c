@@ -64,12 +64,22 @@ static void image_arrive(struct env *here, struct env_message *message)
 	mem_free(m);
 }
 
+/* R7: a restarted broker leads nothing, and follows nobody, by what was true of its last life. */
+static bool knows_this_life(const struct control *control)
+{
+	const struct identity *identity = &control->worker.broker->identity;
+	const struct image_broker *self =
+		image_find_broker(control->worker.image, identity->node_id);
+
+	return self && uuid_equal(self->incarnation, identity->incarnation);
+}
+
 void control_publish(struct control *control)
 {
 	struct broker *broker = control->worker.broker;
 	struct image *image = control->worker.image;
 
-	if (control->published_offset == image->offset)
+	if (control->published_offset == image->offset || !knows_this_life(control))
 		return;
 	control->published_offset = image->offset;
 	for (unsigned i = 0; i < broker->shard_count; i++) {

@@ -1,4 +1,7 @@
+/* Owns the translation of results, and which of them need a leader that is sure of itself. */
 #include "broker/errors.h"
+
+#include "broker/worker.h"
 
 enum kafka_error kafka_error_of_replica(enum replica_error error)
 {
@@ -35,4 +38,15 @@ enum kafka_error kafka_error_of_replica(enum replica_error error)
 		break;
 	}
 	return KAFKA_UNKNOWN_SERVER_ERROR;
+}
+
+enum replica_error replica_error_if_vouched(const struct worker *worker, enum replica_error error)
+{
+	bool is_final = error == REPLICA_OUT_OF_ORDER_SEQUENCE ||
+			error == REPLICA_INVALID_PRODUCER_EPOCH ||
+			error == REPLICA_OFFSET_OUT_OF_RANGE;
+
+	if (is_final && env_now_us(worker->env) > worker->broker->vouched_until_us)
+		return REPLICA_NOT_LEADER;
+	return error;
 }

@@ -12,6 +12,7 @@
 #include "broker/recovery.h"
 #include "broker/slot_listener.h"
 
+#include <errno.h>
 #include <string.h>
 
 struct hosted *shard_find(struct shard *shard, struct uuid topic_id, int32_t partition)
@@ -27,9 +28,11 @@ static void hosted_storage_failed(void *context, struct replica *replica, int re
 {
 	struct hosted *hosted = context;
 
-	/* R46: this is the only data directory: the broker ends, and by that is fenced. */
-	control_storage_failed(hosted->shard->worker.broker, hosted->shard->worker.env,
-			       replica_topic(replica), replica_partition(replica), result);
+	/* R48: corrupt is this partition's matter. R46: a write or flush that failed is the data
+	 * directory's, and there is only one: the broker ends, and by that is fenced. */
+	if (!hosted->is_corrupt)
+		control_storage_failed(hosted->shard->worker.broker, hosted->shard->worker.env,
+				       replica_topic(replica), replica_partition(replica), result);
 }
 
 static void hosted_alter_isr(void *context, struct replica *replica,
@@ -48,39 +51,93 @@ static void hosted_durable_moved(void *context, struct replica *replica)
 	fetcher_durable_moved(hosted->shard, replica);
 }
 
-static struct hosted *hosted_open(struct shard *shard, const struct image_topic *topic,
-				  int32_t partition)
+/* Opens its log and makes its replica. Returns 0 or -errno. */
+static int hosted_start(struct hosted *hosted, const char *topic, bool is_clean)
 {
-	struct broker *broker = shard->worker.broker;
-	struct env *env = shard->worker.env;
-	struct plog_opening opening;
-	struct plog *log;
-	struct hosted *hosted = mem_alloc(sizeof(*hosted));
+	struct shard *shard = hosted->shard;
 	struct replica_callbacks callbacks = {
 		.context = hosted,
 		.alter_isr = hosted_alter_isr,
 		.storage_failed = hosted_storage_failed,
 		.durable_moved = hosted_durable_moved,
 	};
-	int rc;
+	struct plog_opening opening;
+	struct plog *log;
+	int rc = plog_open(shard->worker.env, hosted->folder, hosted->key.topic_id,
+			   &shard->plog_options, is_clean, &opening, &log);
+
+	if (rc < 0) {
+		control_storage_failed(shard->worker.broker, shard->worker.env, topic,
+				       hosted->key.partition, rc);
+		return rc;
+	}
+	hosted->is_corrupt = opening.corrupt;
+	hosted->replica = replica_new(shard->worker.env, &shard->replica_options, &callbacks, topic,
+				      hosted->key.topic_id, hosted->key.partition, log);
+	return 0;
+}
+
+static struct hosted *hosted_open(struct shard *shard, const struct image_topic *topic,
+				  int32_t partition)
+{
+	struct broker *broker = shard->worker.broker;
+	struct hosted *hosted = mem_alloc(sizeof(*hosted));
 
 	hosted->shard = shard;
 	hosted->key = (struct hosted_key){topic->id, partition};
 	hosted->folder = data_folder_partition(broker, topic->name, partition);
-	/* Recovery has been over every log before the loops ran: clean, unless it found it corrupt.
-	 */
-	rc = plog_open(env, hosted->folder, topic->id, &shard->plog_options,
-		       !recovery_is_corrupt(broker->recovery, topic->id), &opening, &log);
-	if (rc < 0) {
-		control_storage_failed(broker, env, topic->name, partition, rc);
+	/* Recovery has been over every log before the loops ran: clean, unless found corrupt. */
+	if (hosted_start(hosted, topic->name, !recovery_is_corrupt(broker->recovery, topic->id)) <
+	    0) {
 		mem_free(hosted->folder);
 		mem_free(hosted);
 		return NULL;
 	}
-	hosted->replica = replica_new(env, &shard->replica_options, &callbacks, topic->name,
-				      topic->id, partition, log);
 	HASH_ADD(hh, shard->hosted, key, sizeof(hosted->key), hosted);
 	return hosted;
+}
+
+/* R48: with another leader to copy from, a corrupt log is set aside, never deleted, and the replica
+ * begins anew. */
+static void hosted_begin_anew(struct hosted *hosted, const char *topic)
+{
+	struct env *env = hosted->shard->worker.env;
+	char *aside = mem_format("%s.%lld.corrupt", hosted->folder, (long long)env_wall_ms(env));
+	int rc;
+
+	plog_close(replica_free(hosted->replica));
+	hosted->replica = NULL;
+	rc = env_path_rename(env, hosted->folder, aside);
+	env_log(env, LOG_WARN, "%s is corrupt: set aside as %s, replicating again", hosted->folder,
+		aside);
+	mem_free(aside);
+	if (rc < 0 || hosted_start(hosted, topic, true) < 0) {
+		HASH_DEL(hosted->shard->hosted, hosted);
+		mem_free(hosted->folder);
+		mem_free(hosted);
+	}
+}
+
+int shard_accept_loss(struct hosted *hosted, int64_t *ret_dropped_from, int64_t *ret_dropped_to)
+{
+	struct shard *shard = hosted->shard;
+	const struct image *image = shard->worker.image;
+	const struct image_topic *topic = image_find_topic_by_id(image, hosted->key.topic_id);
+	struct plog *log;
+	int rc = hosted->is_corrupt && topic ? 0 : -EINVAL;
+
+	if (rc == 0)
+		rc = plog_accept_loss(replica_log(hosted->replica), ret_dropped_from,
+				      ret_dropped_to);
+	if (rc < 0)
+		return rc;
+	log = replica_free(hosted->replica);
+	plog_close(log);
+	rc = hosted_start(hosted, topic->name, false);
+	if (rc == 0)
+		replica_apply(hosted->replica, image, topic,
+			      image_find_partition(topic, hosted->key.partition));
+	return rc;
 }
 
 static void hosted_close(struct hosted *hosted, bool destroy)
@@ -119,6 +176,11 @@ static void apply_topic(struct shard *shard, const struct image *image,
 		}
 		if (!hosted)
 			hosted = hosted_open(shard, topic, partition->id);
+		if (hosted && hosted->is_corrupt && partition->leader >= 0 &&
+		    partition->leader != shard->worker.broker->identity.node_id) {
+			hosted_begin_anew(hosted, topic->name);
+			hosted = shard_find(shard, topic->id, partition->id);
+		}
 		if (hosted)
 			replica_apply(hosted->replica, image, topic, partition);
 	}

@@ -173,7 +173,6 @@ void shard_free(struct shard *shard)
 
 	if (!shard)
 		return;
-	worker_done(&shard->worker);
 	slot_listeners_done(shard);
 	fetchers_done(shard);
 	for (int i = 0; i < IMAGE_LISTENERS; i++)
@@ -184,6 +183,8 @@ void shard_free(struct shard *shard)
 		mem_free(hosted->folder);
 		mem_free(hosted);
 	}
+	/* Last: what waited on replicas has been answered, and given back to the pool, by now. */
+	worker_done(&shard->worker);
 	env_timer_stop(shard->worker.env, &shard->tick);
 	mem_free(shard);
 }

@@ -24,6 +24,7 @@ struct hosted {
 	struct replica *replica;
 	char *folder;
 	struct shard *shard;
+	bool is_corrupt; /* R48: found so when it was opened */
 	UT_hash_handle hh;
 };
 
@@ -65,6 +66,10 @@ void shard_apply(struct shard *shard, struct image *image);
 
 /* On the shard's loop. NULL when it does not host it. */
 struct hosted *shard_find(struct shard *shard, struct uuid topic_id, int32_t partition);
+
+/* R48, said by an operator: cuts a corrupt log where the damage begins, and serves it again.
+ * Returns 0 with the offsets that are dropped, or -errno (-EINVAL: it is not corrupt). */
+int shard_accept_loss(struct hosted *hosted, int64_t *ret_dropped_from, int64_t *ret_dropped_to);
 
 /* From any loop: hands a detached socket over to become a session with this view. `early` bytes (or
  * NULL) were received already; they are copied. */
