@@ -8,7 +8,8 @@ E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/ba
 	$(BUILD)/bpf/lab_pass.bpf.o
 SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim cluster_test)
 # Everything that the suites run and that has to be built: add to it where a link rule is added.
-TEST_PROGRAMS = $(UNIT_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) $(BUILD)/tests/fuzz/wire_fuzz
+TEST_PROGRAMS = $(UNIT_TESTS) $(BPF_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) \
+	$(BUILD)/tests/fuzz/wire_fuzz
 
 .PHONY: unit e2e-programs test-programs tsan
 .SECONDEXPANSION:
@@ -50,6 +51,13 @@ $(BUILD)/tests/e2e/hostile: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2e
 	$(BUILD)/obj/tests/e2e/plain_client.o $(call archive,os) $(call archives,broker)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
+# Frames through the steering programs, and a bwsteer driven by hand (root).
+BPF_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/*_test.c))
+bpf_support := $(patsubst %.c,$(BUILD)/obj/%.o,\
+	$(filter-out %_test.c,$(wildcard tests/bpf/*.c)))
+$(BPF_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(bpf_support) $(call archives,steer)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(LIBS_steer) $(LIBS_base)
 $(BUILD)/tests/fuzz/wire_fuzz: $(BUILD)/obj/tests/fuzz/wire_fuzz.o $(call archives,wire)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)

@@ -119,7 +119,8 @@ struct steer_broker {          /* every unfenced broker, the sender too; each no
 	__u32 node;            /* below 1000 */
 	__u32 flags;           /* enum steer_broker_flags */
 	/* Where its next hop is looked up: an address of its own (internal or slot listener's),
-	 * never a slot's. Either may be all zero: then slots of that family are not steered to it. */
+	 * never a slot's. Either may be all zero: then slots of that
+	 * family are not steered to it. */
 	__u8 ipv4[16];         /* mapped */
 	__u8 ipv6[16];
 };

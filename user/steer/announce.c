@@ -45,7 +45,8 @@ static void complain(struct announcer *a, struct owned_address *address, const c
 {
 	if (!address->has_complained)
 		log_line(a->log, LOG_ERROR,
-			 "%s: %s: %s; bwsteer needs CAP_NET_ADMIN and CAP_NET_RAW", address->text, what, strerror(-rc));
+			 "%s: %s: %s; bwsteer needs CAP_NET_ADMIN and CAP_NET_RAW",
+			 address->text, what, strerror(-rc));
 	address->has_complained = true;
 }
 

@@ -117,7 +117,8 @@ static void reset_sockets(struct steer_daemon *d)
 	if (rc < 0)
 		log_line(d->log, LOG_ERROR,
 			 "connections on slot addresses cannot be reset (%s), and clients of a "
-			 "stopped broker wait: CAP_NET_ADMIN and CONFIG_INET_DIAG_DESTROY are needed",
+			 "stopped broker wait: CAP_NET_ADMIN and CONFIG_INET_DIAG_DESTROY are "
+			 "needed",
 			 strerror(-rc));
 	else if (rc > 0)
 		log_line(d->log, LOG_WARN, "%d connections on slot addresses were reset", rc);
