@@ -27,7 +27,7 @@ int os_file_open(struct env *env, const char *path, unsigned flags, struct env_f
 {
 	uint64_t data_device = os_loop_of(env)->process->data_device;
 	struct env_file *file;
-	struct stat status;
+	struct stat status = {0};
 	int fd;
 
 	do
@@ -39,8 +39,10 @@ int os_file_open(struct env *env, const char *path, unsigned flags, struct env_f
 	file->fd = fd;
 	atomic_init(&file->references, 1);
 	file->waiting_end = &file->waiting;
-	file->on_data_system =
-		data_device && fstat(fd, &status) == 0 && status.st_dev == data_device;
+	if (fstat(fd, &status) == 0) {
+		file->on_data_system = data_device && status.st_dev == data_device;
+		file->is_folder = S_ISDIR(status.st_mode);
+	}
 	*ret = file;
 	return 0;
 }

@@ -127,7 +127,7 @@ static int flush_file(const struct env_file *file)
 	int rc;
 
 	do
-		rc = fdatasync(file->fd);
+		rc = file->is_folder ? fsync(file->fd) : fdatasync(file->fd);
 	while (rc < 0 && errno == EINTR);
 	return rc < 0 ? -errno : 0;
 }

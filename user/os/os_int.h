@@ -92,6 +92,7 @@ struct env_file {
 	atomic_uint references;
 	int fd;
 	bool on_data_system; /* syncfs reaches it */
+	bool is_folder;      /* fdatasync may leave out new names: flushed by fsync */
 	/* The rest is os_flush.c's, under its lock. */
 	bool in_flush; /* queued or being flushed */
 	struct env_flush *waiting; /* tickets that the next flush answers, oldest first */
