@@ -241,6 +241,15 @@ static struct packet padding4(void)
 	return p;
 }
 
+static struct packet super_packet4(void)
+{
+	struct packet p = packet_tcp4(ACK);
+
+	bytes_store_u16(p.bytes + 16, 0);
+	packet_seal4(&p);
+	return p;
+}
+
 static struct packet padding6(void)
 {
 	struct packet p = packet_tcp6(SYN);
@@ -275,12 +284,12 @@ static struct packet last_hop6(void)
 	return p;
 }
 
-/* The checksum's word wraps around when the TTL falls. */
+/* The checksum's complement wraps around when the TTL falls. */
 static struct packet carry4(void)
 {
 	struct packet p = packet_tcp4(ACK);
 
-	for (uint16_t id = 0; p.bytes[24] != 0xff && id < 0xffff; id++) {
+	for (uint16_t id = 0; bytes_load_u16(p.bytes + 24) != 0xfeff && id < 0xffff; id++) {
 		bytes_store_u16(p.bytes + 18, id);
 		packet_seal4(&p);
 	}
@@ -347,6 +356,7 @@ const struct row steer_rows[] = {
 	{"don't fragment is no fragment", dont_fragment4, .verdict = STEER_STEERED},
 	{"exactly a TCP header", bare_tcp4, .verdict = STEER_STEERED},
 	{"the checksum carries", carry4, .verdict = STEER_STEERED},
+	{"a super-packet above 64 KiB says 0", super_packet4, .verdict = STEER_STEERED},
 
 	{"no slot", syn4, .no_entry = true, .verdict = STEER_PASS_NO_SLOT},
 	{"no such port", to_other_port, .verdict = STEER_PASS_NO_SLOT},
