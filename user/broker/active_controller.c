@@ -184,7 +184,8 @@ static void judge(struct active_controller *active, const struct image_broker *b
 		member->heard_us = now;
 	} else if (!broker->fenced &&
 		   (member->is_suspect ||
-		    silent_us >= (uint64_t)settings->silence_ms * MICROSECONDS)) {
+		    (silent_us >= (uint64_t)settings->silence_ms * MICROSECONDS &&
+		     !node_answered_lately(node)))) {
 		member->is_suspect = false;
 		node_seek_evidence(node);
 	}

@@ -65,9 +65,10 @@ void broker_free(struct broker *broker)
 {
 	if (!broker)
 		return;
+	/* First, because its connections owe answers to calls that shards have made. */
+	control_free(broker->control);
 	for (unsigned i = 0; broker->shards && i < broker->shard_count; i++)
 		shard_free(broker->shards[i]);
-	control_free(broker->control);
 	recovery_free(broker->recovery);
 	for (int i = 0; i < QUORUM_MOST_VOTERS; i++)
 		image_endpoint_done(&broker->identity.voters[i].endpoint);

@@ -266,7 +266,8 @@ static void control_tick(struct env_timer *timer)
 
 	quorum_describe(control->quorum, &quorum);
 	leader = node_find(control, quorum.leader_id);
-	if (leader && !quorum.leads && env_now_us(env) > quorum.leader_heard_us + silence_us)
+	if (leader && !quorum.leads && !node_answered_lately(leader) &&
+	    env_now_us(env) > quorum.leader_heard_us + silence_us)
 		node_seek_evidence(leader);
 	if (control->active)
 		active_controller_tick(control->active);

@@ -22,6 +22,7 @@ struct node {
 	struct control *control;
 	struct peer *lanes[LANE_EVIDENCE]; /* made when first needed */
 	struct evidence *evidence;
+	uint64_t alive_until_us; /* it has just answered: no need to ask again before */
 	UT_hash_handle hh;
 };
 
@@ -76,6 +77,8 @@ struct peer *node_peer(struct node *node, enum peer_lane lane);
 struct peer *control_peer_to_controller(struct control *control, enum peer_lane lane);
 /* Seeks evidence of its death (S11). */
 void node_seek_evidence(struct node *node);
+/* It answered a dial so lately that silence alone is no reason for another. */
+bool node_answered_lately(const struct node *node);
 /* New addresses from the image. */
 void nodes_apply(struct control *control, const struct image *image);
 void nodes_open(struct control *control);

@@ -12,12 +12,17 @@ enum { MICROSECONDS = 1000 };
 static void node_verdict(void *context, int32_t node_id, enum evidence_verdict verdict)
 {
 	struct control *control = context;
+	struct node *node = node_find(control, node_id);
+	uint64_t silence_us =
+		(uint64_t)control->worker.broker->settings->silence_ms * MICROSECONDS;
 
 	env_log(control->worker.env, verdict == EVIDENCE_DEAD ? LOG_INFO : LOG_DEBUG,
 		"broker %d is %s", node_id,
 		verdict == EVIDENCE_DEAD    ? "dead"
 		: verdict == EVIDENCE_ALIVE ? "alive"
 					    : "silent: nothing proves its death");
+	if (node && verdict == EVIDENCE_ALIVE)
+		node->alive_until_us = env_now_us(control->worker.env) + silence_us;
 	if (verdict != EVIDENCE_NOTHING)
 		quorum_evidence(control->quorum, node_id, verdict == EVIDENCE_DEAD);
 	if (control->active)
@@ -116,6 +121,11 @@ void node_seek_evidence(struct node *node)
 		image_find_broker(node->control->worker.image, node->id);
 
 	evidence_seek(node->evidence, &node->address, broker ? &broker->incarnation : NULL);
+}
+
+bool node_answered_lately(const struct node *node)
+{
+	return env_now_us(node->control->worker.env) < node->alive_until_us;
 }
 
 void nodes_apply(struct control *control, const struct image *image)
