@@ -34,7 +34,7 @@ struct os_options {
 
 /* Makes a process of `loops` event loops (at least one) and starts its helpers. The last loop is
  * the control loop. SIGTERM and SIGINT are blocked in the calling thread and read by the control
- * loop; SIGPIPE is ignored for good. Returns 0 or -errno. */
+ * loop; SIGPIPE and SIGXFSZ are ignored for good. Returns 0 or -errno. */
 int os_process_new(const struct os_options *options, unsigned loops,
 		   struct os_process **ret_process);
 

@@ -85,6 +85,7 @@ static void block_signals(struct os_process *process, sigset_t *ret_blocked)
 	sigaddset(ret_blocked, SIGINT);
 	pthread_sigmask(SIG_BLOCK, ret_blocked, &process->mask_before);
 	signal(SIGPIPE, SIG_IGN); /* sendfile(2) knows no MSG_NOSIGNAL */
+	signal(SIGXFSZ, SIG_IGN); /* a file size limit is a failed write (R46), not a sudden end */
 }
 
 static int watch_signals(struct os_process *process, const sigset_t *blocked)

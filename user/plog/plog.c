@@ -174,6 +174,11 @@ struct uuid plog_topic_id(const struct plog *log)
 	return log->topic_id;
 }
 
+bool plog_is_corrupt(const struct plog *log)
+{
+	return log->corrupt;
+}
+
 bool plog_is_offline(const struct plog *log)
 {
 	return log->offline;

@@ -68,6 +68,7 @@ int64_t plog_durable_offset(const struct plog *log);
 int64_t plog_size_bytes(const struct plog *log);
 struct uuid plog_topic_id(const struct plog *log);
 bool plog_is_offline(const struct plog *log);
+bool plog_is_corrupt(const struct plog *log); /* R48: until plog_accept_loss() or plog_reset() */
 
 /* ---- appending ---- */
 

@@ -82,6 +82,7 @@ struct replica *replica_new(struct env *env, const struct replica_options *optio
 	r->partition = partition;
 	r->log = log;
 	r->role = REPLICA_OFFLINE;
+	r->storage_failed = plog_is_corrupt(log); /* R48: neither leads nor follows */
 	r->leader = r->leader_epoch = r->partition_epoch = -1;
 	r->high_watermark = plog_start_offset(log);
 	r->stall_tick_us = env_now_us(env);

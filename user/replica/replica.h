@@ -62,13 +62,14 @@ struct replica_callbacks {
 	/* Following: more of the log is durable here than when the last Fetch was sent, so the next
 	 * one is worth sending at once. May be NULL. */
 	void (*durable_moved)(void *context, struct replica *replica);
-	/* Writing or flushing failed (R46; -ETIMEDOUT: a flush took longer than the lag time, R35),
-	 * or (R48) the log is corrupt: the controller is to be told. Once; the replica is offline
-	 * for good. Not for freeing the replica in. */
+	/* Writing or flushing failed (R46; -ETIMEDOUT: a flush took longer than the lag time, R35):
+	 * the controller is to be told. Once; the replica is offline for good. Not for freeing
+	 * the replica in. */
 	void (*storage_failed)(void *context, struct replica *replica, int result);
 };
 
-/* Takes the log over; the rest is copied. Offline until replica_apply(). */
+/* Takes the log over; the rest is copied. Offline until replica_apply(), and for good when the log
+ * is corrupt (R48): who leads by the image then answers STORAGE. */
 struct replica *replica_new(struct env *env, const struct replica_options *options,
 			    const struct replica_callbacks *callbacks, const char *topic,
 			    struct uuid topic_id, int32_t partition, struct plog *log);

@@ -50,7 +50,7 @@ struct replica {
 	struct plog *log;
 
 	enum replica_role role;
-	bool storage_failed; /* R46: offline for good */
+	bool storage_failed; /* R46, R48: offline for good */
 	int32_t leader, leader_epoch, partition_epoch;
 	int32_t min_isr; /* R10, R13: at most the number of replicas */
 	int64_t high_watermark;
