@@ -145,8 +145,8 @@ static int impose(const char *address)
 
 		if (fd < 0)
 			return complain("nobody accepts");
-		if (hostile_handshake(fd, (int8_t)purpose, LANE_CONTROL, 1) == 0)
-			return complain("an impostor is believed");
+		if (hostile_impose(fd, (int8_t)purpose) < 0)
+			return complain("an impostor is believed, or kept waiting");
 		client_close(fd);
 	}
 	return 0;

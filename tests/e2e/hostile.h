@@ -34,5 +34,9 @@ enum { HOSTILE_NODE = 77 };
  * file) and NODE (whom we talk to) come from the environment. Returns 0 or -1 after a sentence. */
 int hostile_handshake(int fd, int8_t purpose, int32_t lane, uint64_t seed);
 
+/* The same by somebody who has another SECRET or CLUSTER and goes on whatever the broker proves.
+ * Returns 0 when it is closed without a verdict, -1 when it is believed or kept waiting. */
+int hostile_impose(int fd, int8_t purpose);
+
 /* Produces and fetches on one connection until SIGTERM; the exit status. */
 int hostile_steady(const char *address);

@@ -6,6 +6,7 @@
 #include "broker/handshake.h"
 #include "wire/batch.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,34 @@ int hostile_handshake(int fd, int8_t purpose, int32_t lane, uint64_t seed)
 	wire_output_done(&out);
 	buffer_done(&frame);
 	return rc < 0 ? -1 : 0;
+}
+
+int hostile_impose(int fd, int8_t purpose)
+{
+	static const struct env_ops ops = {.random_bytes = weak_random};
+	static const uint8_t forged[32];
+	struct handshake_proof_request proof = {.proof = {forged, sizeof(forged)}};
+	struct env env = {.ops = &ops};
+	struct wire_output out = {0};
+	struct buffer frame = {0};
+	struct identity identity;
+	struct handshake h;
+	int rc = read_identity(&identity);
+
+	handshake_hello(&h, &env, &identity, purpose, LANE_CONTROL, &out);
+	if (rc == 0 && exchange(fd, &out, &frame) == 0) {
+		/* It says who it is and proves it; that does not prove who we are. */
+		rc = handshake_take_hello(&h, &identity, 1, frame.data, frame.size, &out);
+		out.bytes.size = 0;
+		wire_encode_request(&wire_handshake_proof, 0, 1, NULL, &proof, &out);
+		client_send(fd, out.bytes.data, out.bytes.size);
+		rc = rc == -EPERM && client_receive(fd, &frame) == CLIENT_CLOSED ? 0 : -1;
+	} else if (rc == 0) {
+		rc = client_is_closed(fd) ? 0 : -1;
+	}
+	wire_output_done(&out);
+	buffer_done(&frame);
+	return rc;
 }
 
 /* ---- the client that goes on ---- */
