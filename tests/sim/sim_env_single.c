@@ -1,4 +1,4 @@
-/* Owns one simulated loop: its clock, timers, messages and tickets, each run in the order they came.
+/* Owns one simulated loop: its clock, timers, messages and tickets, each in the order they came.
  * Leaves files to sim_disk. Calls that unit tests of logs have no use for (the network) are absent
  * from the table, so using one crashes at once. */
 #include "sim/sim_env_single.h"
@@ -223,7 +223,7 @@ static const struct env_ops operations = {
 static void count_errors(struct log *log, enum log_level level, const char *line)
 {
 	struct sim_env_single *single =
-		(struct sim_env_single *)(void *)((char *)log - offsetof(struct sim_env_single, log));
+		(void *)((char *)log - offsetof(struct sim_env_single, log));
 
 	(void)line;
 	single->errors += level == LOG_ERROR;

@@ -13,9 +13,12 @@ static ssize_t read_piece(struct batch_walk *walk, int64_t position)
 {
 	int64_t left = walk->end_position - position;
 	size_t size = left < (int64_t)walk->capacity ? (size_t)left : walk->capacity;
-	ssize_t got = walk->cached_only
-			      ? env_file_read_cached(walk->env, walk->file, walk->piece, size, position)
-			      : env_file_read(walk->env, walk->file, walk->piece, size, position);
+	ssize_t got;
+
+	if (walk->cached_only)
+		got = env_file_read_cached(walk->env, walk->file, walk->piece, size, position);
+	else
+		got = env_file_read(walk->env, walk->file, walk->piece, size, position);
 
 	walk->piece_position = position;
 	walk->piece_size = got < 0 ? 0 : (size_t)got;

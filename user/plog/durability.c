@@ -2,11 +2,11 @@
  *
  * A round, one ticket after the other:
  *
- *     plog_flush --> [recovery point] --> dirty segments --> [snapshots] --> [folder] --> finish_round
- *         |          after a truncation,  oldest first       of new          when files      |
- *         |          or when the log                         segments        came or went    |
- *         |          start moved                                             (R48a)          |
- *         +-- while one runs: `again`                                        durable moves <-+
+ *  plog_flush --> [recovery point] --> dirty segments --> [snapshots] --> [folder] --> finish_round
+ *     |           after a truncation,  oldest first       of new          when files      |
+ *     |           or when the log                         segments        came or went    |
+ *     |           start moved                                             (R48a)          |
+ *     +-- while one runs: `again`                                         durable moves <-+
  *
  * Invariants:
  *  1. durable_offset rises only in finish_round(), to the LEO of the moment when the round began,
@@ -25,11 +25,6 @@
 #include <errno.h>
 
 static void ticket_done(struct env_flush *ticket, int result);
-
-static struct plog *log_of_ticket(struct env_flush *ticket)
-{
-	return (struct plog *)(void *)((char *)ticket - offsetof(struct plog, round.ticket));
-}
 
 /* ---- the recovery point ---- */
 
@@ -59,9 +54,10 @@ static int save_epochs(struct plog *log)
 
 int plog_write_point(struct plog *log)
 {
+	size_t place = plog_segment_at(log, log->durable_offset);
 	struct recovery_point point = {
 		.offset = log->durable_offset,
-		.segment_base = log->segments[plog_segment_at(log, log->durable_offset)]->base_offset,
+		.segment_base = log->segments[place]->base_offset,
 		.start_offset = log->start_offset,
 		.epochs_crc = epoch_cache_crc_below(&log->epochs, log->durable_offset),
 	};
@@ -77,7 +73,7 @@ int plog_write_point(struct plog *log)
 
 static void point_timer_fired(struct env_timer *timer)
 {
-	struct plog *log = (struct plog *)(void *)((char *)timer - offsetof(struct plog, point_timer));
+	struct plog *log = PLOG_OF(timer, point_timer);
 	int rc = log->point_dirty && !log->offline ? plog_write_point(log) : 0;
 
 	if (rc < 0)
@@ -239,7 +235,7 @@ static void finish_round(struct plog *log)
 
 static void ticket_done(struct env_flush *ticket, int result)
 {
-	struct plog *log = log_of_ticket(ticket);
+	struct plog *log = PLOG_OF(ticket, round.ticket);
 	int rc;
 
 	log->pending--;

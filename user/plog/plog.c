@@ -67,7 +67,7 @@ int plog_check_writable(const struct plog *log)
 
 static void say_failed(struct env *here, struct env_message *message)
 {
-	struct plog *log = (struct plog *)(void *)((char *)message - offsetof(struct plog, failure));
+	struct plog *log = PLOG_OF(message, failure);
 
 	(void)here;
 	log->pending--;
@@ -85,7 +85,7 @@ int plog_fail(struct plog *log, int rc)
 	log->failure_result = rc;
 	env_timer_stop(log->env, &log->point_timer);
 	env_log(log->env, LOG_ERROR, "%s: %s: the log is offline", log->folder, strerror(-rc));
-	/* Posted: the caller may be in the middle of something that must not be called back into. */
+	/* Posted: the caller may be in the middle of what must not be called back into. */
 	log->failure.run = say_failed;
 	log->pending++;
 	env_post(log->env, log->env->shard, &log->failure);

@@ -10,12 +10,14 @@
  *
  * Files, in Kafka's own layout (DESIGN section 6), in the partition's folder:
  *     00000000000000000000.log        record batches         20 digits: the base offset
- *     00000000000000000000.index      sparse offset -> position, derivable
+ *     00000000000000000000.index      sparse offset -> position, derivable; .timeindex beside it
  *     leader-epoch-checkpoint         epochs and their start offsets, derivable (R48a)
  *     00000000000000000042.snapshot   producer state before offset 42, with a CRC
  *     recovery-point                  two slots with CRCs, written in turn (R45)
+ *     corrupt                         empty; there while R48 holds, whatever a clean close says
  *     partition.metadata              topic id
  *     <offset>.cut                    what recovery cut off (R45), kept for people
+ *     <base offset>.log.cut           a later segment, set aside with it
  */
 #pragma once
 
@@ -34,7 +36,8 @@ struct plog_options {
 /* What opening found; the broker reports it (R38, R45, R48). */
 struct plog_opening {
 	bool created;       /* there was no log (or it belonged to another topic id: set aside) */
-	bool cut;           /* bytes at or above the recovery point were bad and are cut off */
+	bool cut;           /* bytes at or above the recovery point were bad and are cut off; true
+			     * also when only an empty later segment went (cut_bytes 0) */
 	int64_t cut_bytes;
 	bool corrupt;       /* R48: a bad batch below the recovery point, or a hole. The log is open
 			     * for plog_read() below corrupt_offset only; appends give -EROFS until
@@ -45,17 +48,22 @@ struct plog_opening {
 /* Opens, creating when missing, the log in `folder`. `clean`: the last run ended by a clean
  * shutdown (R38), so nothing is scanned; otherwise every segment from the recovery point on is
  * checked by CRC, what is kept is fsynced, and the epoch cache and producer state are rebuilt.
+ * When no slot of the recovery point is sound, everything is scanned, and anything bad is R48.
  * WAITS. Returns 0 or -errno. */
 int plog_open(struct env *env, const char *folder, struct uuid topic_id,
 	      const struct plog_options *options, bool clean, struct plog_opening *ret_opening,
 	      struct plog **ret_log);
 
 /* Drops the object; files stay as they are. For a clean shutdown call plog_close_clean() instead,
- * which flushes (WAITS) and writes snapshot, epochs and recovery point first. NULL is fine. */
+ * which flushes (WAITS) and writes snapshot, epochs and recovery point first; unless it returns 0
+ * (-EROFS: the log was offline) the broker must not call its shutdown clean. A corrupt log closes
+ * cleanly: its mark stays. Tickets under way outlive the log: their memory goes with the last of
+ * them. NULL is fine for the first. */
 void plog_close(struct plog *log);
 int plog_close_clean(struct plog *log);
 
-/* Removes the folder of a log that is closed: renamed first, then its files. WAITS. */
+/* Removes the folder of a log that is closed: renamed to FOLDER.deleted first, then its files. When
+ * a crash left FOLDER.deleted behind, calling it again finishes the work. WAITS. */
 int plog_destroy(struct env *env, const char *folder);
 
 /* Called on this loop whenever the durable offset has moved, or (result < 0) when writing or
@@ -84,18 +92,20 @@ struct plog_appended {
  *   -EILSEQ  sequence out of order for this producer
  *   -ESTALE  producer epoch lower than the one known
  *   -EROFS   the log is offline (R46) or corrupt (R48)
+ *   -EINVAL  leader_epoch is lower than the log's last epoch
  *   -errno   the write failed: the log is offline from now on. */
 int plog_append_as_leader(struct plog *log, uint8_t *bytes, const struct batch *batch,
 			  int32_t leader_epoch, struct plog_appended *ret_appended);
 
 /* Follower (R26): appends the whole batches of a fetched run, each with its own offset and epoch.
  * A partial batch at the end is ignored. The first base offset must be >= LEO (`exact`: equal, for
- * mirrored bytes), batches must follow each other, no epoch may exceed leader_epoch, every CRC must
- * hold; batches before a violation are kept, the rest is not written.
- * Returns how many records' offsets LEO moved by, or -EBADMSG (nothing fitted or the first bad batch
- * was met; what came before it is in the log), -EROFS, -errno. */
-int64_t plog_append_as_follower(struct plog *log, const uint8_t *bytes, size_t size, int32_t leader_epoch,
-				bool exact);
+ * mirrored bytes; into an empty log the first batch may begin before a log start inside it),
+ * batches must follow each other, no epoch may exceed leader_epoch or fall below the log's last
+ * one, every CRC must hold; batches before a violation are kept, the rest is not written.
+ * Returns how many records' offsets LEO moved by, or -EBADMSG (nothing fitted or the first bad
+ * batch was met; what came before it is in the log), -EROFS, -errno. */
+int64_t plog_append_as_follower(struct plog *log, const uint8_t *bytes, size_t size,
+				int32_t leader_epoch, bool exact);
 
 /* ---- durability: group commit ---- */
 
@@ -118,16 +128,18 @@ struct plog_slice {
  * may not when `whole_first` is set: then the slice is at least that batch). One slice lies in one
  * segment. Reads cached pages only.
  * Returns 0 (slice empty when offset >= bound_offset), -ERANGE when offset is below the log start
- * or above LEO, or -EAGAIN: a page is not in memory; then ret_slice says which piece to
- * env_read_ahead() before trying again (the caller's reference too). */
-int plog_read(struct plog *log, int64_t offset, int64_t bound_offset, int32_t max_bytes, bool whole_first,
-	      struct plog_slice *ret_slice);
+ * or above LEO, -EIO when the stored bytes are no batches any more, or -EAGAIN: a page is not in
+ * memory; then ret_slice says which piece to env_read_ahead() before trying again (the caller's
+ * reference too). */
+int plog_read(struct plog *log, int64_t offset, int64_t bound_offset, int32_t max_bytes,
+	      bool whole_first, struct plog_slice *ret_slice);
 
 /* The first offset whose batch has max timestamp >= timestamp_ms, below bound_offset, and that
  * batch's max timestamp; for the metadata of ListOffsets. Returns 1 when found, 0 when not, or
  * -EAGAIN as plog_read(). */
 int plog_find_timestamp(struct plog *log, int64_t timestamp_ms, int64_t bound_offset,
-			int64_t *ret_offset, int64_t *ret_timestamp_ms, struct plog_slice *ret_cold);
+			int64_t *ret_offset, int64_t *ret_timestamp_ms,
+			struct plog_slice *ret_cold);
 
 /* ---- leader epochs (R18-R22) ---- */
 
@@ -139,23 +151,31 @@ void plog_begin_epoch(struct plog *log, int32_t leader_epoch);
 int32_t plog_last_epoch(const struct plog *log);
 
 /* R20: the largest known epoch <= leader_epoch and where it ends. Unknown: -1 and -1. */
-void plog_epoch_end(const struct plog *log, int32_t leader_epoch, int32_t *ret_epoch, int64_t *ret_end_offset);
+void plog_epoch_end(const struct plog *log, int32_t leader_epoch, int32_t *ret_epoch,
+		    int64_t *ret_end_offset);
 
 /* The epoch of the record at `offset` (LEO: the last epoch), -1 when none. */
 int32_t plog_epoch_of(const struct plog *log, int64_t offset);
 
 /* ---- truncation ---- */
 
-/* Removes every batch that ends at or above offset; epochs (R22: also when offset >= LEO), producer
- * state, durable offset and recovery point follow. The durable offset is not reported again before
- * the folder is fsynced when a segment went (R48a). Returns 0 or -errno. */
+/* Removes every batch that ends at or above offset (LEO is then the end of the last one kept);
+ * epochs (R22: also when offset >= LEO), producer state, durable offset and recovery point follow.
+ * The log goes on in a new segment. A flush is started, and the durable offset does not rise again
+ * before recovery point and folder are flushed, too (R48a). Below the log start it is a
+ * plog_reset(). WAITS where it reads a cold page and when a segment goes. Returns 0 or -errno. */
 int plog_truncate(struct plog *log, int64_t offset);
 
-/* R27: drops everything; the log then starts, and ends, at offset. */
+/* R27: drops everything, also what is corrupt; the log then starts, and ends, durably, at offset.
+ * WAITS. Returns 0 or -errno. */
 int plog_reset(struct plog *log, int64_t offset);
 
-/* R17: forgets records below offset (whole segments are removed). The caller has checked HW. */
+/* R17: forgets records below offset. Whole segments are removed once a flush, which is started, has
+ * made the new start durable; plog_size_bytes() counts them until then. The caller has checked HW.
+ * Returns 0 or -errno; -EINVAL above LEO. */
 int plog_advance_start(struct plog *log, int64_t offset);
 
-/* R48, said by an operator: a corrupt log is cut at its corrupt offset and opened for appends. */
+/* R48, said by an operator: a corrupt log is cut at its corrupt offset (the rest is kept as .cut)
+ * and opened for appends. Offsets [from, to) are gone, as far as known. WAITS. Returns 0, -EINVAL when
+ * the log is not corrupt, or -errno. */
 int plog_accept_loss(struct plog *log, int64_t *ret_dropped_from, int64_t *ret_dropped_to);

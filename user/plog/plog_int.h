@@ -45,7 +45,7 @@ struct plog {
 	int64_t durable_start; /* the highest log start that a durable recovery point says */
 	struct epoch_cache epochs;
 	struct producer_state producers;
-	struct plog_boundary *tail; /* ring of the active segment's newest batches; NULL: none yet */
+	struct plog_boundary *tail; /* ring of the active segment's newest batches, or NULL */
 	uint64_t tail_count;        /* ever put in since the segment became active */
 
 	struct plog_round round;
@@ -69,6 +69,10 @@ struct plog {
 	bool closing;     /* freed when nothing is pending any more */
 	unsigned pending; /* tickets and messages whose callbacks have not run */
 };
+
+/* The log that holds this timer, ticket or message. */
+#define PLOG_OF(pointer, member) \
+	((struct plog *)(void *)((char *)(pointer) - offsetof(struct plog, member)))
 
 static inline struct segment *plog_active(const struct plog *log)
 {

@@ -1,6 +1,7 @@
 /* What a log knows of its idempotent producers (KIP-98; "Idempotent producers" in the replication
  * rules): per producer id the epoch and the last five batches. A function of the log's records
- * alone, so every replica has the same. No I/O, no clock: time is the newest timestamp in the log. */
+ * alone, so every replica has the same. No I/O, no clock: time is the newest timestamp in the
+ * log. */
 #pragma once
 
 #include "base/buffer.h"

@@ -267,7 +267,9 @@ static int judge(struct opening *o, struct plog_opening *ret)
 	}
 	/* R48 */
 	log->corrupt = true;
-	log->lost_to = o->point_known && o->point.offset > end_offset ? o->point.offset : end_offset;
+	log->lost_to = end_offset;
+	if (o->point_known && o->point.offset > log->lost_to)
+		log->lost_to = o->point.offset;
 	if (o->bases.offsets[o->bases.count - 1] > log->lost_to)
 		log->lost_to = o->bases.offsets[o->bases.count - 1];
 	ret->corrupt = true;

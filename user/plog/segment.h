@@ -1,9 +1,9 @@
 /* One segment of a log: a file of batches and its sparse index.
  *
- * .index, Kafka's layout, big endian: 4 bytes last offset of a batch relative to the segment's base,
- * 4 bytes position of that batch. .timeindex: 8 bytes newest timestamp up to and with that batch,
- * 4 bytes the same relative offset; entry i of one belongs to entry i of the other. Both are written
- * when a segment is sealed or the log closed, are derivable, and are never fsynced. */
+ * .index, Kafka's layout, big endian: 4 bytes last offset of a batch relative to the segment's
+ * base, 4 bytes position of that batch. .timeindex: 8 bytes newest timestamp up to and with that
+ * batch, 4 bytes the same relative offset; entry i of one belongs to entry i of the other. Both are
+ * written when a segment is sealed or the log closed, are derivable, and are never fsynced. */
 #pragma once
 
 #include "base/env.h"
@@ -47,7 +47,7 @@ int segment_remove(struct env *env, const char *folder, struct segment *segment)
 /* Writes whole batches at the end; size_bytes and the rest move by segment_note(). */
 int segment_write(struct env *env, struct segment *segment, const void *bytes, size_t size);
 
-/* Does batch follow what is there? Only the first batch of all may begin below base_offset (R26). */
+/* Does batch follow what is there? Only a log's first may begin below base_offset (R26). */
 bool segment_fits(const struct segment *segment, const struct batch *batch, bool first_of_log);
 
 /* The batch lies at the end of what was noted: moves the end, the newest timestamp, the index. */

@@ -26,7 +26,7 @@ static int remove_last_segment(struct plog *log)
 	return segment_remove(log->env, log->folder, plog_pop_segment(log));
 }
 
-/* Cuts the active segment before the batch that holds offset, or drops it when that is its first. */
+/* Cuts the active segment before the batch that holds offset; drops it when that is its first. */
 static int cut_active(struct plog *log, int64_t offset)
 {
 	struct segment *active = plog_active(log);

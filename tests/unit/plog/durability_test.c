@@ -1,4 +1,4 @@
-/* Group commit, the durable offset, the recovery point (R45, R48a), and truncation (R18-R22, R27). */
+/* Group commit, the durable offset, the recovery point (R45, R48a), truncation (R18-R22, R27). */
 #include "plog_fixture.h"
 
 static int64_t point_on_disk(struct fixture *f, struct recovery_point *ret)

@@ -351,8 +351,14 @@ static void step_power(struct model *m)
 		return;
 	}
 	assert_true(plog_end_offset(log) >= m->promised);
-	/* The start may not have reached the disk; then the old records are there again. */
-	assert_true(plog_start_offset(log) <= m->start_offset);
+	if (m->start_offset > m->promised) {
+		/* The log was told to forget what it had not promised to keep: all bets are off. */
+		start_over(m);
+		return;
+	}
+	/* The start may not have reached the disk; then the old records are there again. Nor may a
+	 * truncation that took the batch in which the log started. */
+	assert_true(plog_start_offset(log) <= m->start_offset || m->truncated);
 	m->start_offset = plog_start_offset(log);
 	adopt(m, m->promised > m->start_offset ? m->promised : m->start_offset);
 	check_ends(m);

@@ -137,6 +137,7 @@ static void r45_later_segments_are_set_aside(void **state)
 static void r45_epochs_and_producers_are_cut_with_it(void **state)
 {
 	struct fixture *f = *state;
+	struct given again = {.records = 1, .producer_id = 5};
 	struct plog_appended appended;
 	int64_t bytes;
 
@@ -151,11 +152,10 @@ static void r45_epochs_and_producers_are_cut_with_it(void **state)
 	assert_int_equal(plog_end_offset(f->log), 3);
 	assert_int_equal(plog_last_epoch(f->log), 2);
 	/* sequence 1 is next again, and 2 is not a duplicate */
-	assert_int_equal(fixture_lead_given(f, 5, (struct given){.records = 1, .producer_id = 5,
-								 .base_sequence = 2}, &appended),
-			 -EILSEQ);
-	assert_int_equal(fixture_lead_given(f, 5, (struct given){.records = 1, .producer_id = 5,
-								 .base_sequence = 1}, &appended), 0);
+	again.base_sequence = 2;
+	assert_int_equal(fixture_lead_given(f, 5, again, &appended), -EILSEQ);
+	again.base_sequence = 1;
+	assert_int_equal(fixture_lead_given(f, 5, again, &appended), 0);
 	assert_false(appended.duplicate);
 }
 
