@@ -1,5 +1,5 @@
-/* The steering programs, frame by frame: what, packet in, map contents, verdict, packet out, counter;
- * each row through both entry points by BPF_PROG_TEST_RUN. Needs root. */
+/* The steering programs, frame by frame: what, packet in, map contents, verdict, packet out,
+ * counter; each row through both entry points by BPF_PROG_TEST_RUN. Needs root. */
 #include "bpf/steer_rows.h"
 #include "steer/maps.h"
 #include "steer/skeleton.h"
@@ -284,10 +284,11 @@ static void a_super_packet_counts_once(void **state)
 		    .data_size_in = (__u32)in.size, .data_size_out = sizeof(out.bytes),
 		    .ctx_in = &context, .ctx_size_in = sizeof(context), .repeat = 1);
 
+	int program = bpf_program__fd(b->programs->progs.bw_steer_tc);
+
 	set_entries(b, &row);
 	before = read_counts(b);
-	assert_int_equal(
-		bpf_prog_test_run_opts(bpf_program__fd(b->programs->progs.bw_steer_tc), &options), 0);
+	assert_int_equal(bpf_prog_test_run_opts(program, &options), 0);
 	after = read_counts(b);
 	assert_int_equal(counted(&before, &after, in.size), STEER_STEERED);
 }
@@ -418,5 +419,9 @@ int main(void)
 		cmocka_unit_test(two_capabilities_are_enough_to_load),
 	};
 
+	if (geteuid() != 0) {
+		puts("loading BPF programs needs root");
+		return 77;
+	}
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
