@@ -56,7 +56,8 @@ clean: ## remove everything that was built
 $(BUILD)/bellwether: $(BUILD)/obj/user/bellwether.o $(call archive,os) $(call archives,broker)
 	@echo LINK $@
 	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
-$(BUILD)/bwsteer: $(BUILD)/obj/user/bwsteer.o $(call archives,steer)
+$(BUILD)/bwsteer: $(BUILD)/obj/user/bwsteer.o \
+	$(filter-out $(call archive,base),$(call archives,steer)) $(call archive,os) $(call archive,base)
 	@echo LINK $@
 	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_steer) $(LIBS_base)
 $(BUILD)/bwctl: $(BUILD)/obj/user/bwctl.o $(call archives,ctl)

@@ -7,6 +7,7 @@
 #include "fastpath/fastpath.h"
 #include "os/os_env.h"
 #include "os/os_seqpacket.h"
+#include "os/os_settings.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -22,7 +23,7 @@
 #define VERSION "0.1.0"
 #endif
 
-enum { EXIT_USAGE = 2, CONFIG_MOST_BYTES = 1 << 20, MOST_SHARDS = 256 };
+enum { EXIT_USAGE = 2, MOST_SHARDS = 256 };
 
 static const char usage[] =
 	"usage: bellwether [--config FILE] [--set NAME=VALUE]...\n"
@@ -76,49 +77,15 @@ static int print_random_id(void)
 	return EXIT_SUCCESS;
 }
 
-static int print_settings(void)
-{
-	for (size_t i = 0; i < broker_settings_table.count; i++) {
-		const struct setting *s = &broker_settings_table.settings[i];
-
-		if (s->type != SETTING_IGNORED)
-			printf("# %s\n%s%s=%s\n\n", s->help, s->default_value ? "" : "#", s->name,
-			       s->default_value ? s->default_value : "");
-	}
-	return EXIT_SUCCESS;
-}
-
 /* ---- settings ---- */
-
-/* The file's text, or NULL after a sentence. */
-static char *read_config(const char *name)
-{
-	FILE *file = fopen(name, "re");
-	char *text = mem_alloc(CONFIG_MOST_BYTES);
-	size_t size;
-
-	if (!file) {
-		fprintf(stderr, "bellwether: %s: %s\n", name, strerror(errno));
-		mem_free(text);
-		return NULL;
-	}
-	size = fread(text, 1, CONFIG_MOST_BYTES - 1, file);
-	text[size] = 0;
-	fclose(file);
-	return text;
-}
 
 static int take_config(struct command *command, const char *name)
 {
 	char error[SETTINGS_ERROR_BYTES];
-	char *text = read_config(name);
-	int rc;
 
-	if (!text)
-		return EXIT_USAGE;
-	rc = settings_parse(&broker_settings_table, &command->settings, name, text, error);
-	mem_free(text);
-	return rc < 0 ? complain(error) : 0;
+	if (os_settings_read(&broker_settings_table, &command->settings, name, error) < 0)
+		return complain(error);
+	return 0;
 }
 
 /* The secret must be nobody else's to read. */
@@ -187,7 +154,8 @@ static int take_option(struct command *command, int code)
 	case OPTION_RANDOM:
 		return 1 + print_random_id();
 	case OPTION_SETTINGS:
-		return 1 + print_settings();
+		os_settings_print(&broker_settings_table);
+		return 1 + EXIT_SUCCESS;
 	case OPTION_VERSION:
 		puts("bellwether " VERSION);
 		return 1 + EXIT_SUCCESS;

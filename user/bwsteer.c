@@ -2,6 +2,8 @@
  *
  * Exit status: 0 told to stop, 1 cannot go on, 2 wrong usage or a wrong setting. */
 #include "base/mem.h"
+#include "os/os_env.h"
+#include "os/os_settings.h"
 #include "steer/config.h"
 #include "steer/daemon.h"
 #include "steer/maps.h"
@@ -12,13 +14,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
 #ifndef VERSION
 #define VERSION "0.1.0"
 #endif
 
-enum { EXIT_USAGE = 2, CONFIG_MOST_BYTES = 1 << 20 };
+enum { EXIT_USAGE = 2 };
 
 static const char usage[] =
 	"usage: bwsteer [--config FILE] [--set NAME=VALUE]...\n"
@@ -48,50 +50,14 @@ static int complain(const char *sentence)
 	return EXIT_USAGE;
 }
 
-static void write_line(struct log *log, enum log_level level, const char *line)
-{
-	struct timespec now;
-	struct tm parts;
-	char text[32];
-
-	(void)log;
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &parts);
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-	fprintf(stderr, "%s.%03ldZ %s %s\n", text, now.tv_nsec / 1000000, log_level_name(level),
-		line);
-}
-
 /* ---- settings ---- */
-
-static int print_settings(void)
-{
-	for (size_t i = 0; i < config_table.count; i++) {
-		const struct setting *s = &config_table.settings[i];
-
-		printf("# %s\n%s%s=%s\n\n", s->help, s->default_value ? "" : "#", s->name,
-		       s->default_value ? s->default_value : "");
-	}
-	return EXIT_SUCCESS;
-}
 
 static int take_config(struct command *command, const char *name)
 {
 	char error[SETTINGS_ERROR_BYTES];
-	FILE *file = fopen(name, "re");
-	char *text;
-	int rc;
 
-	if (!file) {
-		fprintf(stderr, "bwsteer: %s: %s\n", name, strerror(errno));
-		return EXIT_USAGE;
-	}
-	text = mem_alloc(CONFIG_MOST_BYTES);
-	text[fread(text, 1, CONFIG_MOST_BYTES - 1, file)] = 0;
-	fclose(file);
-	rc = settings_parse(&config_table, &command->config, name, text, error);
-	mem_free(text);
-	return rc < 0 ? complain(error) : 0;
+	return os_settings_read(&config_table, &command->config, name, error) < 0 ? complain(error)
+										  : 0;
 }
 
 static int take_setting(struct command *command, const char *place, const char *pair)
@@ -113,8 +79,15 @@ static int take_instance(struct command *command, const char *name)
 
 /* ---- the command line ---- */
 
-enum { OPTION_CONFIG = 1, OPTION_SET, OPTION_INSTANCE, OPTION_JSON, OPTION_SETTINGS, OPTION_VERSION,
-       OPTION_HELP };
+enum {
+	OPTION_CONFIG = 1,
+	OPTION_SET,
+	OPTION_INSTANCE,
+	OPTION_JSON,
+	OPTION_SETTINGS,
+	OPTION_VERSION,
+	OPTION_HELP
+};
 
 static const struct option options[] = {
 	{"config", required_argument, NULL, OPTION_CONFIG},
@@ -146,7 +119,8 @@ static int take_option(struct command *command, int code)
 		command->is_json = true;
 		return 0;
 	case OPTION_SETTINGS:
-		return 1 + print_settings();
+		os_settings_print(&config_table);
+		return 1 + EXIT_SUCCESS;
 	case OPTION_VERSION:
 		puts("bwsteer " VERSION);
 		return 1 + EXIT_SUCCESS;
@@ -206,17 +180,18 @@ static int print_stats(const struct command *command)
 
 int main(int argc, char **argv)
 {
-	struct log log = {.write = write_line, .level = LOG_INFO};
 	struct command command = {0};
 	int rc = parse_command(&command, argc, argv);
+	struct os_log log;
 
+	os_log_init(&log, STDERR_FILENO, LOG_INFO);
 	if (rc)
 		rc--;
 	else if (command.is_stats)
 		rc = print_stats(&command);
 	else
-		rc = daemon_run(&command.config, command.broker_user, &log) < 0 ? EXIT_FAILURE
-										: EXIT_SUCCESS;
+		rc = daemon_run(&command.config, command.broker_user, &log.log) < 0 ? EXIT_FAILURE
+										    : EXIT_SUCCESS;
 	settings_done(&config_table, &command.config);
 	return rc;
 }

@@ -194,3 +194,38 @@ struct steer_stats {
 };
 _Static_assert(sizeof(struct steer_stats) == 8 + 4 * 2 + 40 * 32, "steer_stats has padding");
 _Static_assert(sizeof(struct steer_stats) <= STEER_MESSAGE_BYTES_MAX, "a message is too long");
+
+/* The size of a message of this type, 0 for a type that is not known. */
+static inline __u32 steer_message_bytes(__u16 type)
+{
+	switch (type) {
+	case STEER_HELLO:
+		return sizeof(struct steer_hello);
+	case STEER_IMAGE_BEGIN:
+		return sizeof(struct steer_image_begin);
+	case STEER_SLOT:
+		return sizeof(struct steer_slot);
+	case STEER_BROKER:
+		return sizeof(struct steer_broker);
+	case STEER_LEADER:
+		return sizeof(struct steer_leader);
+	case STEER_IMAGE_END:
+		return sizeof(struct steer_image_end);
+	case STEER_LEASE:
+		return sizeof(struct steer_lease);
+	case STEER_WITHDRAW:
+		return sizeof(struct steer_withdraw);
+	case STEER_STATS_REQUEST:
+		return sizeof(struct steer_stats_request);
+	case STEER_HELLO_ACK:
+		return sizeof(struct steer_hello_ack);
+	case STEER_ACK:
+		return sizeof(struct steer_ack);
+	case STEER_STATS:
+		return sizeof(struct steer_stats);
+	case STEER_LEASE_LOST:
+		return sizeof(struct steer_lease_lost);
+	default:
+		return 0;
+	}
+}

@@ -202,40 +202,6 @@ uint32_t leader_walk_put(struct leader_walk *walk, struct buffer *out, uint32_t 
 
 /* ---- the contract's small print ---- */
 
-size_t steer_message_bytes(uint16_t type)
-{
-	switch (type) {
-	case STEER_HELLO:
-		return sizeof(struct steer_hello);
-	case STEER_IMAGE_BEGIN:
-		return sizeof(struct steer_image_begin);
-	case STEER_SLOT:
-		return sizeof(struct steer_slot);
-	case STEER_BROKER:
-		return sizeof(struct steer_broker);
-	case STEER_LEADER:
-		return sizeof(struct steer_leader);
-	case STEER_IMAGE_END:
-		return sizeof(struct steer_image_end);
-	case STEER_LEASE:
-		return sizeof(struct steer_lease);
-	case STEER_WITHDRAW:
-		return sizeof(struct steer_withdraw);
-	case STEER_STATS_REQUEST:
-		return sizeof(struct steer_stats_request);
-	case STEER_HELLO_ACK:
-		return sizeof(struct steer_hello_ack);
-	case STEER_ACK:
-		return sizeof(struct steer_ack);
-	case STEER_STATS:
-		return sizeof(struct steer_stats);
-	case STEER_LEASE_LOST:
-		return sizeof(struct steer_lease_lost);
-	default:
-		return 0;
-	}
-}
-
 void steer_cluster_id(const char *text, uint8_t ret_id[static 16])
 {
 	static const char key[] = "bellwether cluster id";

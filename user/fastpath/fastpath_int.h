@@ -39,8 +39,5 @@ void leader_walk_done(struct leader_walk *walk);
 /* Appends up to `most` messages; returns how many: 0 is the end. */
 uint32_t leader_walk_put(struct leader_walk *walk, struct buffer *out, uint32_t most);
 
-/* How long a message of this type is, from either side; 0: there is none. */
-size_t steer_message_bytes(uint16_t type);
-
 /* 16 bytes for a cluster id of any text. */
 void steer_cluster_id(const char *text, uint8_t ret_id[static 16]);

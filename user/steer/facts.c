@@ -20,30 +20,10 @@ union message {
 	struct steer_stats_request stats;
 };
 
+/* 0 for what a broker does not send. */
 static size_t size_of_type(uint16_t type)
 {
-	switch (type) {
-	case STEER_HELLO:
-		return sizeof(struct steer_hello);
-	case STEER_IMAGE_BEGIN:
-		return sizeof(struct steer_image_begin);
-	case STEER_SLOT:
-		return sizeof(struct steer_slot);
-	case STEER_BROKER:
-		return sizeof(struct steer_broker);
-	case STEER_LEADER:
-		return sizeof(struct steer_leader);
-	case STEER_IMAGE_END:
-		return sizeof(struct steer_image_end);
-	case STEER_LEASE:
-		return sizeof(struct steer_lease);
-	case STEER_WITHDRAW:
-		return sizeof(struct steer_withdraw);
-	case STEER_STATS_REQUEST:
-		return sizeof(struct steer_stats_request);
-	default:
-		return 0;
-	}
+	return type < STEER_HELLO_ACK ? steer_message_bytes(type) : 0;
 }
 
 static const char *why_refused(const union message *m, size_t size, bool in_session)
