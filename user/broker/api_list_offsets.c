@@ -2,33 +2,29 @@
 #include "broker/errors.h"
 
 #include "base/container_of.h"
-#include "broker/hop.h"
-#include "broker/request.h"
+#include "broker/gather.h"
 
 #include <errno.h>
 
 enum { LATEST = -1, EARLIEST = -2, COLD_TRIES = 1000 };
 
 struct offset_part {
-	struct hop hop;
-	struct offset_work *work;
+	struct gather_part base;
 	const struct list_offsets_request_partition *asked;
-	struct uuid topic_id;
 	struct list_offsets_response_partition *answer;
 	int cold_tries;
 	struct env_read_ahead ahead;
 };
 
 struct offset_work {
-	struct request *request;
+	struct gather gather;
 	struct list_offsets_response response;
-	int32_t pending;
 };
 
 static void part_finish(struct offset_part *part, enum kafka_error error)
 {
 	part->answer->error_code = (int16_t)error;
-	hop_return(&part->hop);
+	gather_return(&part->base);
 }
 
 static void part_found(struct offset_part *part, struct replica *replica, int64_t offset,
@@ -46,7 +42,7 @@ static void part_ahead_done(struct env_read_ahead *ahead, int result)
 {
 	struct offset_part *part = container_of(ahead, struct offset_part, ahead);
 
-	env_file_unref(part->hop.owner->worker.env, ahead->file);
+	env_file_unref(part->base.hop.owner->worker.env, ahead->file);
 	if (result < 0)
 		part_finish(part, KAFKA_KAFKA_STORAGE_ERROR);
 	else
@@ -56,9 +52,8 @@ static void part_ahead_done(struct env_read_ahead *ahead, int result)
 /* By timestamp: scans batch headers, reading ahead where pages are cold. */
 static void part_search(struct offset_part *part)
 {
-	struct env *env = part->hop.owner->worker.env;
-	struct hosted *hosted =
-		shard_find(part->hop.owner, part->topic_id, part->asked->partition_index);
+	struct env *env = part->base.hop.owner->worker.env;
+	struct hosted *hosted = gather_hosted(&part->base);
 	int64_t bound, offset = -1, timestamp = -1;
 	struct plog_slice cold;
 	enum replica_error error =
@@ -91,11 +86,10 @@ static void part_search(struct offset_part *part)
 		part_found(part, hosted->replica, rc ? offset : -1, rc ? timestamp : -1);
 }
 
-static void part_run(struct hop *hop)
+static void part_run(struct gather_part *base)
 {
-	struct offset_part *part = (struct offset_part *)hop;
-	struct hosted *hosted =
-		shard_find(hop->owner, part->topic_id, part->asked->partition_index);
+	struct offset_part *part = (struct offset_part *)base;
+	struct hosted *hosted = gather_hosted(base);
 	enum replica_error error;
 	int64_t end;
 
@@ -119,45 +113,24 @@ static void part_run(struct hop *hop)
 		part_finish(part, KAFKA_UNSUPPORTED_VERSION);
 }
 
-static void work_done_one(struct offset_work *work)
-{
-	if (--work->pending == 0)
-		request_reply(work->request, &work->response);
-}
-
-static void part_back(struct hop *hop)
-{
-	work_done_one(((struct offset_part *)hop)->work);
-}
-
 static void start_part(struct offset_work *work, struct wire_string topic,
 		       const struct list_offsets_request_partition *asked,
 		       struct list_offsets_response_partition *answer)
 {
-	struct worker *worker = work->request->worker;
-	struct located located = locate_by_name(worker, topic, asked->partition_index);
-	struct offset_part *part;
+	struct offset_part *part = request_alloc(work->gather.request, 1, sizeof(*part));
+	enum kafka_error error;
 
+	part->asked = asked;
+	part->answer = answer;
 	*answer = (struct list_offsets_response_partition){
 		.partition_index = asked->partition_index,
 		.timestamp = -1,
 		.offset = -1,
 		.leader_epoch = -1,
 	};
-	if (!located.partition) {
-		answer->error_code = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
-		return;
-	}
-	part = request_alloc(work->request, 1, sizeof(*part));
-	*part = (struct offset_part){
-		.hop = {.owner = located.owner, .home = worker, .run = part_run, .back = part_back},
-		.work = work,
-		.asked = asked,
-		.topic_id = located.topic->id,
-		.answer = answer,
-	};
-	work->pending++;
-	hop_go(&part->hop);
+	error = gather_send(&work->gather, &part->base, topic, asked->partition_index, part_run);
+	if (error != KAFKA_NONE)
+		answer->error_code = (int16_t)error;
 }
 
 void api_list_offsets(struct request *request)
@@ -167,11 +140,10 @@ void api_list_offsets(struct request *request)
 	struct list_offsets_response_topic *topics =
 		request_alloc(request, (size_t)body->topics.count + 1, sizeof(*topics));
 
-	work->request = request;
-	work->pending = 1;
 	wire_init(wire_list_offsets.response, &work->response);
 	work->response.topics.items = topics;
 	work->response.topics.count = body->topics.count;
+	gather_begin(&work->gather, request, &work->response);
 	for (int32_t i = 0; i < body->topics.count; i++) {
 		const struct list_offsets_request_topic *topic = &body->topics.items[i];
 
@@ -184,5 +156,5 @@ void api_list_offsets(struct request *request)
 			start_part(work, topic->name, &topic->partitions.items[p],
 				   &topics[i].partitions.items[p]);
 	}
-	work_done_one(work);
+	gather_end(&work->gather);
 }
