@@ -60,24 +60,24 @@ static inline __attribute__((always_inline)) __u64 slot_check(const struct slot_
 							       const struct slot_value *value)
 {
 	const __u64 factor = 0x9e3779b97f4a7c15ULL;
-	__u64 words[8], sum = factor;
+	__u64 words[9], sum = factor;
 
 	__builtin_memcpy(words, key->address, 16);
-	words[2] = (__u64)key->port << 32 | value->port << 16 | value->flags;
+	words[2] = (__u64)key->port << 32 | (__u64)value->port << 16 | value->flags;
 	words[3] = value->slot_epoch;
 	words[4] = value->valid_until_ns;
 	words[5] = (__u64)value->slot << 32 | value->holder;
-	words[6] = (__u64)value->if_index << 32 | value->next_mac[4] << 24 |
-		   value->next_mac[5] << 16 | value->own_mac[4] << 8 | value->own_mac[5];
-	words[7] = (__u64)value->next_mac[0] << 56 | (__u64)value->next_mac[1] << 48 |
-		   (__u64)value->next_mac[2] << 40 | (__u64)value->next_mac[3] << 32 |
-		   (__u64)value->own_mac[0] << 24 | value->own_mac[1] << 16 |
-		   value->own_mac[2] << 8 | value->own_mac[3];
-	for (int i = 0; i < 8; i++) {
+	words[6] = (__u64)value->if_index << 32 | value->tunnel;
+	words[7] = words[8] = 0;
+	for (int i = 0; i < 6; i++)
+		words[7] = words[7] << 8 | value->next_mac[i];
+	for (int i = 0; i < 6; i++)
+		words[8] = words[8] << 8 | value->own_mac[i];
+	for (int i = 0; i < 9; i++) {
 		sum = (sum ^ words[i]) * factor;
 		sum ^= sum >> 29;
 	}
-	return sum ^ value->tunnel;
+	return sum;
 }
 
 /* ---- bw_peers: the MAC addresses that other brokers' frames carry ---- */
