@@ -15,7 +15,8 @@
 
 static void numbers_survive_the_wire(void **state)
 {
-	static const int64_t values[] = {0, 1, -1, 63, 64, -64, -65, INT32_MAX, INT64_MAX, INT64_MIN};
+	static const int64_t values[] = {0,   1,   -1,        63,        64,
+					 -64, -65, INT32_MAX, INT64_MAX, INT64_MIN};
 	struct buffer b = {0};
 	struct reader r;
 
@@ -150,12 +151,22 @@ struct sample {
 };
 
 static const char *const modes[] = {"ack", "async", NULL};
+#define SAMPLE(member) .offset = offsetof(struct sample, member)
 static const struct setting sample_settings[] = {
-	{"count", SETTING_INT, offsetof(struct sample, count), "3", 1, 10, NULL, ""},
-	{"on", SETTING_BOOL, offsetof(struct sample, on), "true", 0, 0, NULL, ""},
-	{"name", SETTING_TEXT, offsetof(struct sample, name), NULL, 0, 0, NULL, ""},
-	{"mode", SETTING_CHOICE, offsetof(struct sample, mode), "ack", 0, 0, modes, ""},
-	{"old", SETTING_IGNORED, 0, NULL, 0, 0, NULL, ""},
+	{.name = "count",
+	 .type = SETTING_INT,
+	 SAMPLE(count),
+	 .default_value = "3",
+	 .least = 1,
+	 .most = 10},
+	{.name = "on", .type = SETTING_BOOL, SAMPLE(on), .default_value = "true"},
+	{.name = "name", .type = SETTING_TEXT, SAMPLE(name)},
+	{.name = "mode",
+	 .type = SETTING_CHOICE,
+	 SAMPLE(mode),
+	 .default_value = "ack",
+	 .choices = modes},
+	{.name = "old", .type = SETTING_IGNORED},
 };
 
 static void note_warning(void *context, const char *sentence)
@@ -174,7 +185,9 @@ static void settings_name_the_line_that_is_wrong(void **state)
 	(void)state;
 	settings_init(&table, &s);
 	assert_int_equal(s.count, 3);
-	assert_int_equal(settings_parse(&table, &s, "f", "# c\n\n count = 7 \nmode=async\nold=1\n", error), 0);
+	assert_int_equal(
+		settings_parse(&table, &s, "f", "# c\n\n count = 7 \nmode=async\nold=1\n", error),
+		0);
 	assert_int_equal(s.count, 7);
 	assert_int_equal(s.mode, 1);
 	assert_int_equal(warnings, 1);
