@@ -1,14 +1,11 @@
 /* Connections that misbehave, against a running broker:
  *
- *	hostile frames ADDRESS COUNT SEED   to a client listener; each ends its connection, or is
- *	hostile strangers ADDRESS COUNT SEED   answered. strangers: the internal listener, where
- *	                                       nobody without a handshake may see an answer
- *	hostile peers ADDRESS COUNT SEED    after the brokers' own handshake (see hostile.h)
- *	hostile impostors ADDRESS           handshakes with what is wrong must not succeed: SECRET and
- *	                                    CLUSTER are the wrong ones
- *	hostile held ADDRESS                holds half frames and empty promises until its standard
- *	                                    input ends
- *	hostile steady ADDRESS              a client that behaves; until SIGTERM
+ *	hostile frames ADDRESS COUNT SEED     to a client listener
+ *	hostile strangers ADDRESS COUNT SEED  to the internal listener: nobody may be answered
+ *	hostile peers ADDRESS COUNT SEED      the same after the brokers' own handshake
+ *	hostile impostors ADDRESS             handshakes with a wrong SECRET or CLUSTER
+ *	hostile held ADDRESS                  half frames and empty promises, until end of input
+ *	hostile steady ADDRESS                a client that behaves; until SIGTERM
  *
  * A frame is followed by the end of our side of the connection: the broker has to end its own then,
  * whatever it was doing. What comes back must be whole frames. */
@@ -23,7 +20,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 32, PEER_FRAMES = 4, HALF_FRAMES = 1000, PROMISES = 50, PROMISE_BYTES = 100 << 20 };
+enum {
+	AT_ONCE = 32,
+	PEER_FRAMES = 4,
+	HALF_FRAMES = 1000,
+	PROMISES = 50,
+	PROMISE_BYTES = 100 << 20,
+};
 
 enum hostile_mode { MODE_FRAMES, MODE_STRANGERS, MODE_PEERS };
 

@@ -1,4 +1,4 @@
-/* What the files of hostile share: frames that nobody should send, and connections to send them on. */
+/* What the files of hostile share: frames that nobody should send, and connections for them. */
 #pragma once
 
 #include "plain_client.h"

@@ -1,6 +1,6 @@
 /* Owns the frames. A good frame is walked from the wire's own tables: names are a topic's that
- * exists, counts are one, numbers small, records a sound batch; so that a change of one byte reaches
- * the handler and does not end in the decoder. */
+ * exists, counts are one, numbers small, records a sound batch; so that a change of one byte
+ * reaches the handler and does not end in the decoder. */
 #include "hostile.h"
 
 #include "broker/api.h"

@@ -72,16 +72,16 @@ stop_broker() # SIGNAL
 	broker_pid=
 }
 
-# Says so when SIGTERM does not end it by itself, with status 0, within 2 s.
-stop_broker_cleanly()
+# Says so when SIGTERM does not end it by itself, with status 0, within 2 s (or SECONDS).
+stop_broker_cleanly() # [SECONDS]
 {
-	local pid=$broker_pid status=0
+	local pid=$broker_pid status=0 limit_s=${1:-2}
 
 	broker_pid=
 	kill -TERM "$pid"
-	if ! until_true 2 is_gone "$pid"; then
+	if ! until_true "$limit_s" is_gone "$pid"; then
 		kill -9 "$pid"
-		die "the broker runs on 2 s after SIGTERM"
+		die "the broker runs on $limit_s s after SIGTERM"
 	fi
 	wait "$pid" || status=$?
 	[ $status -eq 0 ] || die "the broker ended a clean shutdown with status $status"

@@ -126,6 +126,7 @@ struct produced produce(struct asker *a, const char *topic, int32_t partition,
 					  .partition_data = {&p, 1}};
 	struct produce_request request;
 	struct produce_response response;
+	const struct produce_response_partition *answer;
 
 	wire_init(wire_produce.request, &request);
 	request.acks = acks;
@@ -139,10 +140,8 @@ struct produced produce(struct asker *a, const char *topic, int32_t partition,
 	ask(a, &wire_produce, PRODUCE, &request, &response);
 	assert_int_equal(response.responses.count, 1);
 	assert_int_equal(response.responses.items[0].partition_responses.count, 1);
-	return (struct produced){
-		(enum kafka_error)response.responses.items[0].partition_responses.items[0].error_code,
-		response.responses.items[0].partition_responses.items[0].base_offset,
-	};
+	answer = &response.responses.items[0].partition_responses.items[0];
+	return (struct produced){(enum kafka_error)answer->error_code, answer->base_offset};
 }
 
 struct fetched fetch(struct asker *a, const char *topic, int32_t partition, int64_t offset)

@@ -1,6 +1,6 @@
 /* What the files of requests share: one broker, asked in the project's own words.
  *
- * Every test opens its own connection; topics bear the test's name, so the order does not matter. */
+ * Every test opens its own connection, and has topics of its own: the order does not matter. */
 #pragma once
 
 #include "plain_client.h"
