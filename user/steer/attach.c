@@ -35,39 +35,22 @@ static int stay_silent(enum libbpf_print_level level, const char *format, va_lis
 
 /* ---- TC ---- */
 
-static struct bpf_tc_hook hook_of(uint32_t if_index)
-{
-	struct bpf_tc_hook hook = {
-		.sz = sizeof(hook),
-		.ifindex = (int)if_index,
-		.attach_point = BPF_TC_INGRESS,
-	};
-
-	return hook;
-}
-
+/* LIBBPF_OPTS throughout: libbpf refuses options whose padding is not zero. */
 static void tc_clear(uint32_t if_index)
 {
-	struct bpf_tc_hook hook = hook_of(if_index);
-	struct bpf_tc_opts place = {
-		.sz = sizeof(place),
-		.handle = TC_HANDLE,
-		.priority = TC_PRIORITY,
-	};
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_index, .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, place, .handle = TC_HANDLE, .priority = TC_PRIORITY);
 
 	bpf_tc_detach(&hook, &place); /* mostly there is nothing */
 }
 
 static int tc_attach(struct attachment *a)
 {
-	struct bpf_tc_hook hook = hook_of(a->if_index);
-	struct bpf_tc_opts filter = {
-		.sz = sizeof(filter),
-		.prog_fd = bpf_program__fd(a->programs->progs.bw_steer_tc),
-		.handle = TC_HANDLE,
-		.priority = TC_PRIORITY,
-		.flags = BPF_TC_F_REPLACE,
-	};
+	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)a->if_index,
+		    .attach_point = BPF_TC_INGRESS);
+	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = TC_HANDLE, .priority = TC_PRIORITY,
+		    .prog_fd = bpf_program__fd(a->programs->progs.bw_steer_tc),
+		    .flags = BPF_TC_F_REPLACE);
 	int rc = bpf_tc_hook_create(&hook);
 
 	if (rc < 0 && rc != -EEXIST)
