@@ -92,13 +92,14 @@ static int load(struct attachment *a, const struct attach_options *o, char *erro
 	rc = pins_prepare(a->programs->obj, o->instance);
 	if (rc == -EOPNOTSUPP) {
 		snprintf(error, ATTACH_ERROR_BYTES,
-			 "/sys/fs/bpf is not a BPF file system: mount -t bpf bpf /sys/fs/bpf");
+			 "/sys/fs/bpf is not a BPF file system: mount -t bpf bpf /sys/fs/bpf (ip "
+			 "netns exec hides it: use nsenter --net)");
 		return rc;
 	}
 	if (rc < 0) {
 		snprintf(error, ATTACH_ERROR_BYTES,
-			 "the maps cannot be pinned under /sys/fs/bpf/bellwether/%s: %s: run as "
-			 "the folder's owner or remove it",
+			 "the maps cannot be pinned under /sys/fs/bpf/bellwether/%s (%s): make that "
+			 "folder and give it to bwsteer's user, or run as its owner",
 			 o->instance, strerror(-rc));
 		return rc;
 	}

@@ -20,9 +20,9 @@ static void format_path(char path[static PINS_PATH_BYTES], const char *instance,
 	snprintf(path, PINS_PATH_BYTES, "%s/%s%s%s", folder, instance, *map ? "/" : "", map);
 }
 
-static int make_folder(const char *path)
+static int make_folder(const char *path, mode_t mode)
 {
-	return mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+	return mkdir(path, mode) == 0 || errno == EEXIST ? 0 : -errno;
 }
 
 static bool has_same_shape(int pinned, const struct bpf_map *map)
@@ -67,9 +67,9 @@ int pins_prepare(struct bpf_object *object, const char *instance)
 	if (statfs(root, &file_system) < 0 || file_system.f_type != BPF_FS_MAGIC)
 		return -EOPNOTSUPP;
 	format_path(path, instance, "");
-	rc = make_folder(folder);
+	rc = make_folder(folder, 0755); /* instances of other users lie beside ours */
 	if (rc == 0)
-		rc = make_folder(path);
+		rc = make_folder(path, 0700);
 	bpf_object__for_each_map(map, object)
 	{
 		if (rc == 0 && strncmp(bpf_map__name(map), "bw_", 3) == 0)
