@@ -98,8 +98,8 @@ static int load(struct attachment *a, const struct attach_options *o, char *erro
 	}
 	if (rc < 0) {
 		snprintf(error, ATTACH_ERROR_BYTES,
-			 "the maps cannot be pinned under /sys/fs/bpf/bellwether/%s (%s): make that "
-			 "folder and give it to bwsteer's user, or run as its owner",
+			 "the maps cannot be pinned under /sys/fs/bpf/bellwether/%s (%s): make "
+			 "that folder and give it to bwsteer's user, or run as its owner",
 			 o->instance, strerror(-rc));
 		return rc;
 	}
