@@ -153,7 +153,6 @@ static int next_flush(struct plog *log)
 
 	if (log->point_must_flush) {
 		log->point_must_flush = false;
-		log->round.start_offset = log->start_offset;
 		ask(log, log->point_file.file);
 		return 1;
 	}
@@ -175,15 +174,14 @@ static int next_flush(struct plog *log)
 	return ask_path(log, log->folder);
 }
 
-/* Invariants 4 and 5. */
+/* Invariants 4 and 5: a round does not end before the recovery point that knows the log start and
+ * the snapshots are flushed. */
 static int remove_old_segments(struct plog *log)
 {
 	int rc = 0;
 
-	if (log->round.start_offset > log->durable_start)
-		log->durable_start = log->round.start_offset;
 	while (rc == 0 && log->segment_count > 1 && !log->segments[1]->snapshot_dirty &&
-	       log->segments[0]->end_offset <= log->durable_start) {
+	       log->segments[0]->end_offset <= log->start_offset) {
 		struct segment *first = plog_shift_segment(log);
 
 		rc = plog_remove_snapshot(log, first->base_offset);
@@ -202,7 +200,6 @@ static void begin_round(struct plog *log)
 	log->round.again = false;
 	log->round.void_ = false;
 	log->round.target_offset = plog_end_offset(log);
-	log->round.start_offset = 0;
 	rc = next_flush(log);
 	log->round.running = rc > 0;
 	if (rc < 0)

@@ -25,7 +25,6 @@ struct plog_round {
 	struct env_flush ticket;
 	struct env_file *opened;       /* folder or snapshot, while its ticket is under way */
 	int64_t target_offset;         /* what is durable when the round ends */
-	int64_t start_offset;          /* what the recovery point that is being flushed says */
 	bool running;
 	bool again;                    /* asked for while one was running */
 	bool void_;                    /* R48a: a truncation came between: it proves nothing */
@@ -42,7 +41,6 @@ struct plog {
 	size_t segment_capacity;
 	int64_t start_offset;
 	int64_t durable_offset;
-	int64_t durable_start; /* the highest log start that a durable recovery point says */
 	struct epoch_cache epochs;
 	struct producer_state producers;
 	struct plog_boundary *tail; /* ring of the active segment's newest batches, or NULL */

@@ -68,8 +68,6 @@ static int follow_end(struct plog *log)
 
 	if (log->start_offset > end_offset)
 		log->start_offset = end_offset; /* a batch that began before the log start went */
-	if (log->durable_start > end_offset)
-		log->durable_start = end_offset;
 	if (log->durable_offset > end_offset)
 		log->durable_offset = end_offset;
 	log->epochs_dirty |= epoch_cache_truncate_end(&log->epochs, end_offset);
@@ -148,7 +146,6 @@ static int start_anew(struct plog *log, int64_t offset)
 	/* R27: together. */
 	log->start_offset = offset;
 	log->durable_offset = offset;
-	log->durable_start = 0;
 	log->epochs.count = 0;
 	log->epochs_dirty = true;
 	producer_state_clear(&log->producers);

@@ -318,6 +318,74 @@ static void a_power_cut_after_a_truncation_is_no_corruption(void **state)
 	assert_true(kept_old > 0 && went > 0);
 }
 
+/* The new segment tells of the truncation that the recovery point has not heard of. */
+static void a_truncation_with_a_durable_name_is_never_corruption(void **state)
+{
+	struct fixture *f = *state;
+	unsigned lost = 0;
+
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		fixture_lead(f, 1, 40, 10);
+		fixture_flush(f);
+		sim_env_single_advance(f->single, 1000 * 1000);
+		sim_env_single_hold_flushes(f->single, true);
+		assert_int_equal(plog_truncate(f->log, 100), 0);
+		fixture_lead(f, 2, 10, 10);
+		assert_int_equal(env_folder_sync(f->env, FOLDER), 0);
+		fixture_crash(f, SIM_POWER, seed);
+		fixture_open(f, false);
+		assert_false(f->opening.corrupt);
+		assert_true(plog_end_offset(f->log) >= 100);
+		lost += plog_end_offset(f->log) < 200;
+		assert_int_equal(plog_reset(f->log, 0), 0);
+	}
+	assert_true(lost > 0);
+}
+
+/* The histories before and after a truncation must never be mixed, even when batches are of one
+ * size and so every boundary fits. taken: the epoch of what is truncated at TAKEN_FROM. */
+enum { TAKEN_FROM = 30, HISTORY_SEEDS = 150 };
+
+static void check_histories(struct fixture *f, int32_t taken, int32_t instead)
+{
+	bool any_instead = false, any_taken = false;
+
+	for (int64_t offset = TAKEN_FROM; offset < plog_end_offset(f->log); offset++) {
+		any_taken |= plog_epoch_of(f->log, offset) == taken;
+		any_instead |= plog_epoch_of(f->log, offset) == instead;
+	}
+	assert_false(any_taken && any_instead);
+}
+
+static void mix_histories(struct fixture *f, int32_t taken, int32_t instead)
+{
+	f->options.segment_bytes = 800;
+	fixture_close_clean(f);
+	fixture_open(f, true);
+	for (uint64_t seed = 1; seed <= HISTORY_SEEDS; seed++) {
+		fixture_lead(f, 1, TAKEN_FROM, 1);
+		fixture_lead(f, taken, 30, 1);
+		fixture_flush(f);
+		sim_env_single_hold_flushes(f->single, true);
+		assert_int_equal(plog_truncate(f->log, TAKEN_FROM), 0);
+		fixture_lead(f, instead, (int)(seed % 40), 1);
+		fixture_crash(f, SIM_POWER, seed);
+		fixture_open(f, false);
+		check_histories(f, taken, instead);
+		assert_int_equal(plog_reset(f->log, 0), 0);
+	}
+}
+
+static void a_power_cut_never_puts_new_records_after_truncated_ones(void **state)
+{
+	mix_histories(*state, 2, 3);
+}
+
+static void a_power_cut_never_puts_truncated_records_after_new_ones(void **state)
+{
+	mix_histories(*state, 3, 2);
+}
+
 static void a_log_start_that_moved_explains_missing_segments(void **state)
 {
 	struct fixture *f = *state;
@@ -522,6 +590,9 @@ int main(void)
 		TEST(r48_a_segment_that_is_missing_is_corrupt),
 		TEST(an_unknown_recovery_point_trusts_a_whole_log_and_no_other),
 		TEST(a_power_cut_after_a_truncation_is_no_corruption),
+		TEST(a_truncation_with_a_durable_name_is_never_corruption),
+		TEST(a_power_cut_never_puts_new_records_after_truncated_ones),
+		TEST(a_power_cut_never_puts_truncated_records_after_new_ones),
 		TEST(a_log_start_that_moved_explains_missing_segments),
 		TEST(r44_a_crash_between_the_steps_leaves_old_or_new),
 		TEST(r44_a_small_file_has_a_limit),
