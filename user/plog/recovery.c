@@ -401,6 +401,7 @@ static int sync_segments(struct plog *log)
 
 int plog_settle(struct plog *log)
 {
+	bool point_is_new = !log->point_file.file;
 	int rc = sync_segments(log);
 
 	if (rc == 0)
@@ -413,7 +414,10 @@ int plog_settle(struct plog *log)
 	log->point_must_flush = false;
 	log->durable_offset = plog_end_offset(log);
 	rc = plog_write_point(log);
-	return rc == 0 ? env_file_sync(log->env, log->point_file.file) : rc;
+	if (rc == 0)
+		rc = env_file_sync(log->env, log->point_file.file);
+	/* Its name, too: a torn tail without a known point counts as corrupt. */
+	return rc == 0 && point_is_new ? env_folder_sync(log->env, log->folder) : rc;
 }
 
 static int open_log(struct opening *o, struct plog_opening *ret)

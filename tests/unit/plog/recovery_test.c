@@ -108,6 +108,25 @@ static void r45_cut_at_the_first_bad_batch_whatever_follows(void **state)
 	assert_true(plog_end_offset(f->log) >= 3);
 }
 
+static void r45_a_young_log_has_its_recovery_point_after_a_power_cut(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		fixture_lead(f, 1, 3, 7);
+		fixture_flush(f);
+		sim_env_single_hold_flushes(f->single, true); /* a tail to be torn */
+		fixture_lead(f, 1, 20, 60);
+		fixture_crash(f, SIM_POWER, seed);
+		fixture_open(f, false);
+		assert_false(f->opening.corrupt);
+		fixture_close_clean(f);
+		assert_int_equal(plog_destroy(f->env, FOLDER), 0);
+		fixture_open(f, false);
+		assert_true(f->opening.created);
+	}
+}
+
 static void r45_later_segments_are_set_aside(void **state)
 {
 	struct fixture *f = *state;
@@ -582,6 +601,7 @@ int main(void)
 		TEST(what_was_durable_survives_every_power_cut),
 		TEST(r38_recovery_fsyncs_what_it_keeps),
 		TEST(r45_cut_at_the_first_bad_batch_whatever_follows),
+		TEST(r45_a_young_log_has_its_recovery_point_after_a_power_cut),
 		TEST(r45_later_segments_are_set_aside),
 		TEST(r45_epochs_and_producers_are_cut_with_it),
 		TEST(r45_a_falling_epoch_is_a_bad_batch),
