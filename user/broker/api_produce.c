@@ -7,10 +7,13 @@
 
 #include "base/container_of.h"
 #include "broker/hop.h"
+#include "broker/limits.h"
 #include "broker/request.h"
 #include "broker/view.h"
 
 #include <string.h>
+
+enum { MICROSECONDS = 1000 };
 
 struct produce_part {
 	struct hop hop;
@@ -20,6 +23,8 @@ struct produce_part {
 	struct replica *replica; /* while waiting, on the owner */
 	struct replica_waiter waiter;
 	struct env_timer timer;
+	enum replica_error verdict; /* waits to be confirmed */
+	uint64_t judged_us;
 	enum kafka_error error;
 	int64_t base_offset, log_start_offset;
 	struct produce_response_partition *answer;
@@ -92,6 +97,43 @@ static void part_await(struct produce_part *part, int64_t last_offset)
 	replica_await(part->replica, &part->waiter);
 }
 
+/* ---- verdicts ---- */
+
+static void part_look(struct env_timer *timer)
+{
+	struct produce_part *part = container_of(timer, struct produce_part, timer);
+	struct worker *worker = &part->hop.owner->worker;
+	bool is_confirmed = worker->broker->confirmed_us >= part->judged_us;
+
+	if (!is_confirmed &&
+	    env_now_us(worker->env) < part->judged_us + VERDICT_MOST_MS * MICROSECONDS) {
+		env_timer_after(worker->env, &part->timer, VERDICT_LOOK_MS * MICROSECONDS);
+		return;
+	}
+	replica_cancel(part->replica, &part->waiter);
+	part_finish(part, kafka_error_of_replica(is_confirmed ? part->verdict
+							      : REPLICA_NOT_LEADER));
+}
+
+/* OUT_OF_ORDER_SEQUENCE is never returned needlessly: a leader that was replaced without knowing it
+ * lacks what its successor took, and has a lease for some time. So the controller is heard first;
+ * should it say that somebody else leads, what waits for an offset that never comes is told so. */
+static void part_judge(struct produce_part *part, enum replica_error verdict)
+{
+	struct env *env = part->hop.owner->worker.env;
+
+	part->verdict = verdict;
+	part->judged_us = env_now_us(env);
+	part->waiter.done = part_safe;
+	part->waiter.last_offset = INT64_MAX;
+	part->waiter.all_replicas = true;
+	part->timer = (struct env_timer){.fire = part_look};
+	env_timer_after(env, &part->timer, VERDICT_LOOK_MS * MICROSECONDS);
+	replica_await(part->replica, &part->waiter);
+}
+
+/* ---- running ---- */
+
 static void part_run(struct hop *hop)
 {
 	struct produce_part *part = (struct produce_part *)hop;
@@ -113,14 +155,17 @@ static void part_run(struct hop *hop)
 	/* The batch lies in a frame that is ours: offset and epoch are set in place. */
 	error = replica_append(hosted->replica, (uint8_t *)(uintptr_t)batch.bytes, &batch,
 			       acks == -1, &appended);
+	part->replica = hosted->replica;
+	if (replica_error_is_verdict(error)) {
+		part_judge(part, error);
+		return;
+	}
 	if (error != REPLICA_OK) {
-		part_finish(part, kafka_error_of_replica(
-					  replica_error_if_vouched(&hop->owner->worker, error)));
+		part_finish(part, kafka_error_of_replica(error));
 		return;
 	}
 	part->base_offset = appended.base_offset;
 	part->log_start_offset = plog_start_offset(replica_log(hosted->replica));
-	part->replica = hosted->replica;
 	if (acks == -1 || (acks == 1 && hop->owner->replica_options.flush_ack))
 		part_await(part, appended.last_offset);
 	else

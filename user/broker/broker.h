@@ -37,6 +37,8 @@ struct broker {
 	/* Until then the controller, or a voter in its place, vouches for this broker (S2): it has
 	 * not been fenced. Written by the control thread, read by shards. */
 	_Atomic uint64_t vouched_until_us;
+	/* The controller has said that this broker is unfenced, asked at that time. */
+	_Atomic uint64_t confirmed_us;
 	const struct fastpath_link *link; /* to bwsteer, or NULL */
 	/* The process is to end: called on the control loop; exit_status 0 after a clean shutdown.
 	 */

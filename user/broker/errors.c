@@ -40,11 +40,14 @@ enum kafka_error kafka_error_of_replica(enum replica_error error)
 	return KAFKA_UNKNOWN_SERVER_ERROR;
 }
 
+bool replica_error_is_verdict(enum replica_error error)
+{
+	return error == REPLICA_OUT_OF_ORDER_SEQUENCE || error == REPLICA_INVALID_PRODUCER_EPOCH;
+}
+
 enum replica_error replica_error_if_vouched(const struct worker *worker, enum replica_error error)
 {
-	bool is_final = error == REPLICA_OUT_OF_ORDER_SEQUENCE ||
-			error == REPLICA_INVALID_PRODUCER_EPOCH ||
-			error == REPLICA_OFFSET_OUT_OF_RANGE;
+	bool is_final = replica_error_is_verdict(error) || error == REPLICA_OFFSET_OUT_OF_RANGE;
 
 	if (is_final && env_now_us(worker->env) > worker->broker->vouched_until_us)
 		return REPLICA_NOT_LEADER;

@@ -13,3 +13,5 @@ struct worker;
  * successor took, and must not say such a thing: without somebody who vouches for this broker it is
  * NOT_LEADER. */
 enum replica_error replica_error_if_vouched(const struct worker *worker, enum replica_error error);
+/* Whether a producer gives up at this error. */
+bool replica_error_is_verdict(enum replica_error error);

@@ -38,6 +38,9 @@ enum broker_limits {
 	FETCH_MOST_BYTES = 55 * 1024 * 1024,
 	PEER_FETCH_MOST_BYTES = 10 * 1024 * 1024,
 	REPLICA_TICK_MS = 100,
+	/* A verdict on a producer waits for the next heartbeat's answer, looked for so often. */
+	VERDICT_LOOK_MS = 20,
+	VERDICT_MOST_MS = 300,
 };
 
 _Static_assert(HANDSHAKE_MOST_BYTES < SCRATCH_BYTES, "a handshake fits in one receive");

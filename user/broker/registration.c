@@ -140,7 +140,7 @@ static void heartbeat_answered(struct registration *r,
 		if (response->is_fenced)
 			steering_is_fenced(r->control);
 		else
-			steering_renew(r->control, r->asked_us);
+			steering_confirm(r->control, r->asked_us);
 		if (response->should_shut_down && !r->is_let_go) {
 			r->is_let_go = true;
 			control_close_logs(r->control);

@@ -41,6 +41,12 @@ void steering_renew(struct control *control, uint64_t evidence_us)
 			     (uint32_t)control->worker.broker->settings->lease_ms);
 }
 
+void steering_confirm(struct control *control, uint64_t evidence_us)
+{
+	control->worker.broker->confirmed_us = evidence_us;
+	steering_renew(control, evidence_us);
+}
+
 void steering_is_fenced(struct control *control)
 {
 	control->worker.broker->vouched_until_us = 0;

@@ -16,6 +16,8 @@ void steering_image_applied(struct control *control);
 /* S2: the controller, or a voter in its place, vouched for this broker when it was asked, at
  * evidence_us. */
 void steering_renew(struct control *control, uint64_t evidence_us);
+/* The controller itself did, at evidence_us: verdicts that were found before are final now. */
+void steering_confirm(struct control *control, uint64_t evidence_us);
 /* The controller says that this broker is fenced: nobody vouches for it any more. */
 void steering_is_fenced(struct control *control);
 /* For heartbeats: does a bwsteer serve this broker? */
