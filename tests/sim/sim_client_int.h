@@ -75,6 +75,7 @@ struct sim_lane {
 
 	struct sim_batch *batches; /* utlist: not acknowledged, oldest first */
 	unsigned in_flight;
+	uint64_t batch_count; /* ever made */
 	bool draining; /* something failed: nothing new is sent until all in flight has ended */
 	int32_t next_sequence;
 	struct env_timer retry;

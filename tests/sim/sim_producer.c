@@ -8,7 +8,9 @@
  *  1. A batch keeps its first sequence, whatever happens to it.
  *  2. When one fails, nothing is sent before every one in flight has ended; then all that are not
  *     acknowledged go again, in order.
- *  3. At most SIM_PRODUCER_IN_FLIGHT are in flight, which are the oldest: the broker's window. */
+ *  3. In flight are none but the oldest that is not acknowledged and the SIM_PRODUCER_IN_FLIGHT - 1
+ *     made after it, acknowledged or not: with more, the oldest might leave the broker's window
+ *     while its answer is on the way, and could not be told from one out of order. */
 #include "sim/sim_client_int.h"
 
 #include "base/mem.h"
@@ -29,6 +31,7 @@ struct sim_batch {
 	int64_t first; /* of the history's records */
 	int32_t count;
 	int32_t sequence;
+	uint64_t number; /* of the lane's batches */
 	bool sent, in_flight;
 	struct sim_batch *prev, *next;
 };
@@ -171,7 +174,6 @@ void sim_producer_pump(struct sim_lane *lane)
 	struct sim_client *client = lane->client;
 	const struct net_address *leader = sim_lane_leader(lane);
 	struct sim_batch *batch;
-	unsigned place = 0;
 
 	if (lane->in_flight == 0 && !env_timer_is_running(&lane->retry))
 		lane->draining = false;
@@ -186,7 +188,7 @@ void sim_producer_pump(struct sim_lane *lane)
 		return;
 	}
 	DL_FOREACH(lane->batches, batch) {
-		if (place++ == SIM_PRODUCER_IN_FLIGHT)
+		if (batch->number >= lane->batches->number + SIM_PRODUCER_IN_FLIGHT)
 			break;
 		if (!batch->in_flight)
 			batch_send(batch, leader);
@@ -213,6 +215,7 @@ void sim_client_produce(struct sim_client *client, const char *topic, int32_t pa
 	}
 	last = mem_alloc(sizeof(*last));
 	last->lane = lane;
+	last->number = lane->batch_count++;
 	last->first = number;
 	last->count = 1;
 	DL_APPEND(lane->batches, last);
