@@ -176,6 +176,6 @@ int plog_reset(struct plog *log, int64_t offset);
 int plog_advance_start(struct plog *log, int64_t offset);
 
 /* R48, said by an operator: a corrupt log is cut at its corrupt offset (the rest is kept as .cut)
- * and opened for appends. Offsets [from, to) are gone, as far as known. WAITS. Returns 0, -EINVAL when
- * the log is not corrupt, or -errno. */
+ * and opened for appends. Offsets [from, to) are gone, as far as known. WAITS. Returns 0, -EINVAL
+ * when the log is not corrupt, or -errno. */
 int plog_accept_loss(struct plog *log, int64_t *ret_dropped_from, int64_t *ret_dropped_to);

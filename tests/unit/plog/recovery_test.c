@@ -337,6 +337,15 @@ static void a_power_cut_after_a_truncation_is_no_corruption(void **state)
 	assert_true(kept_old > 0 && went > 0);
 }
 
+static void sync_point(struct fixture *f)
+{
+	struct env_file *file;
+
+	assert_int_equal(env_file_open(f->env, FOLDER "/" POINT_NAME, ENV_OPEN_READ, &file), 0);
+	assert_int_equal(env_file_sync(f->env, file), 0);
+	env_file_unref(f->env, file);
+}
+
 /* The new segment tells of the truncation that the recovery point has not heard of. */
 static void a_truncation_with_a_durable_name_is_never_corruption(void **state)
 {
@@ -347,6 +356,7 @@ static void a_truncation_with_a_durable_name_is_never_corruption(void **state)
 		fixture_lead(f, 1, 40, 10);
 		fixture_flush(f);
 		sim_env_single_advance(f->single, 1000 * 1000);
+		sync_point(f);
 		sim_env_single_hold_flushes(f->single, true);
 		assert_int_equal(plog_truncate(f->log, 100), 0);
 		fixture_lead(f, 2, 10, 10);
@@ -361,48 +371,54 @@ static void a_truncation_with_a_durable_name_is_never_corruption(void **state)
 	assert_true(lost > 0);
 }
 
-/* The histories before and after a truncation must never be mixed, even when batches are of one
- * size and so every boundary fits. taken: the epoch of what is truncated at TAKEN_FROM. */
-enum { TAKEN_FROM = 30, HISTORY_SEEDS = 150 };
+/* The histories before and after a truncation must never be mixed, even where their segments begin
+ * at the same offsets: of 800 bytes, they hold ten of the small batches and five of the large. */
+enum { SMALL = 10, LARGE = 75, HISTORY_SEEDS = 1000 };
 
-static void check_histories(struct fixture *f, int32_t taken, int32_t instead)
+static void check_histories(struct fixture *f, int64_t from, int32_t taken, int32_t instead)
 {
 	bool any_instead = false, any_taken = false;
 
-	for (int64_t offset = TAKEN_FROM; offset < plog_end_offset(f->log); offset++) {
+	for (int64_t offset = from; offset < plog_end_offset(f->log); offset++) {
 		any_taken |= plog_epoch_of(f->log, offset) == taken;
 		any_instead |= plog_epoch_of(f->log, offset) == instead;
 	}
 	assert_false(any_taken && any_instead);
 }
 
-static void mix_histories(struct fixture *f, int32_t taken, int32_t instead)
+/* Records [from, 40) of epoch `taken` give way to `count` others. */
+static void mix_histories(struct fixture *f, int64_t from, int32_t taken, int32_t instead,
+			  int count, int value_bytes)
 {
+	struct given given = {.records = 1, .value_bytes = value_bytes};
+	struct plog_appended appended;
+
 	f->options.segment_bytes = 800;
 	fixture_close_clean(f);
 	fixture_open(f, true);
 	for (uint64_t seed = 1; seed <= HISTORY_SEEDS; seed++) {
-		fixture_lead(f, 1, TAKEN_FROM, 1);
-		fixture_lead(f, taken, 30, 1);
+		fixture_lead(f, 1, (int)from, 1);
+		fixture_lead(f, taken, 40 - (int)from, 1);
 		fixture_flush(f);
 		sim_env_single_hold_flushes(f->single, true);
-		assert_int_equal(plog_truncate(f->log, TAKEN_FROM), 0);
-		fixture_lead(f, instead, (int)(seed % 40), 1);
+		assert_int_equal(plog_truncate(f->log, from), 0);
+		for (int i = 0; i < count; i++)
+			fixture_lead_given(f, instead, given, &appended);
 		fixture_crash(f, SIM_POWER, seed);
 		fixture_open(f, false);
-		check_histories(f, taken, instead);
+		check_histories(f, from, taken, instead);
 		assert_int_equal(plog_reset(f->log, 0), 0);
 	}
 }
 
 static void a_power_cut_never_puts_new_records_after_truncated_ones(void **state)
 {
-	mix_histories(*state, 2, 3);
+	mix_histories(*state, 35, 2, 3, 8, LARGE);
 }
 
 static void a_power_cut_never_puts_truncated_records_after_new_ones(void **state)
 {
-	mix_histories(*state, 3, 2);
+	mix_histories(*state, 20, 3, 2, 10, SMALL);
 }
 
 static void a_log_start_that_moved_explains_missing_segments(void **state)
