@@ -20,7 +20,8 @@ FOLDERS := base os wire plog quorum meta replica fastpath broker steer ctl
 
 CFLAGS  ?= -O2 -g
 CPPFLAGS := -Iuser -Iinclude -I$(BUILD)/gen -D_GNU_SOURCE
-WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
+	-Werror
 ALL_CFLAGS := -std=c17 $(CFLAGS) $(WARNINGS) -fno-omit-frame-pointer -pthread $(SANITIZE)
 LIBS_base  := -lisal -lcrypto
 LIBS_steer := -lbpf -lelf -lz -ljansson
@@ -38,7 +39,8 @@ include tests/tests.mk
 .DEFAULT_GOAL := all
 
 help: ## what the targets do
-	@grep -hE '^[a-z0-9-]+:.*##' Makefile tests/tests.mk | sed -E 's/:[^#]*## */\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' Makefile tests/tests.mk | sed -E 's/:[^#]*## */\t/' | \
+		expand -t 14
 
 deps: ## install the Debian packages that building, running and testing need (root)
 	@deploy/packages install
@@ -57,7 +59,8 @@ $(BUILD)/bellwether: $(BUILD)/obj/user/bellwether.o $(call archive,os) $(call ar
 	@echo LINK $@
 	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
 $(BUILD)/bwsteer: $(BUILD)/obj/user/bwsteer.o \
-	$(filter-out $(call archive,base),$(call archives,steer)) $(call archive,os) $(call archive,base)
+	$(filter-out $(call archive,base),$(call archives,steer)) \
+	$(call archive,os) $(call archive,base)
 	@echo LINK $@
 	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_steer) $(LIBS_base)
 $(BUILD)/bwctl: $(BUILD)/obj/user/bwctl.o $(call archives,ctl)
@@ -83,7 +86,8 @@ ARCH_INCLUDE := -I/usr/include/$(shell uname -m)-linux-gnu
 $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/lib/*.h include/bellwether/*.h)
 	@mkdir -p $(@D)
 	@echo BPF $<
-	@$(CLANG) -target bpf -O2 -g -Wall -Wextra -Werror -Iinclude -Ibpf $(ARCH_INCLUDE) -c -o $@ $<
+	@$(CLANG) -target bpf -O2 -g -Wall -Wextra -Werror -Iinclude -Ibpf $(ARCH_INCLUDE) \
+		-c -o $@ $<
 $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	@bpftool gen skeleton $< name $*_bpf > $@.new && mv $@.new $@

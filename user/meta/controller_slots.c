@@ -159,7 +159,8 @@ void controller_seed(const struct controller_seed *seed, struct change *change)
 
 		slots_order(brokers, seed->broker_count, slot, order);
 		for (; count < per_slot; count++) {
-			const struct image_endpoint *from = &seed->addresses[slot * per_slot + count];
+			const struct image_endpoint *from =
+				&seed->addresses[slot * per_slot + count];
 
 			if (!from->host)
 				break;

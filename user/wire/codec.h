@@ -121,7 +121,8 @@ int wire_decode(const struct wire_schema *schema, int16_t version, bool flexible
 /* A response on its way out: bytes, with pieces of files between them. */
 struct wire_splice {
 	size_t at; /* the piece goes before bytes.data[at] */
-	struct env_file *file; /* one reference, until wire_output_done() or whoever takes it over */
+	/* One reference, until wire_output_done() or whoever takes it over. */
+	struct env_file *file;
 	int64_t position;
 	size_t size;
 };
