@@ -274,10 +274,12 @@ static void create_missing(struct request *request, int32_t missing)
 void api_metadata(struct request *request)
 {
 	const struct metadata_request *body = request->body;
-	bool may_create = request->header.api_version < 4 || body->allow_auto_topic_creation;
 	int32_t missing = asks_for_all(request) ? 0 : count_missing(request);
+	bool may_create = request->worker->broker->settings->auto_create_topics &&
+			  missing <= METADATA_MOST_CREATED &&
+			  (request->header.api_version < 4 || body->allow_auto_topic_creation);
 
-	if (missing > 0 && may_create && request->worker->broker->settings->auto_create_topics)
+	if (missing > 0 && may_create)
 		create_missing(request, missing);
 	else
 		metadata_reply(request);

@@ -37,6 +37,8 @@ enum broker_limits {
 	/* A whole Fetch response. */
 	FETCH_MOST_BYTES = 55 * 1024 * 1024,
 	PEER_FETCH_MOST_BYTES = 10 * 1024 * 1024,
+	/* Topics that one Metadata request may bring into being. */
+	METADATA_MOST_CREATED = 1000,
 	REPLICA_TICK_MS = 100,
 	/* A verdict on a producer waits for the next heartbeat's answer, looked for so often. */
 	VERDICT_LOOK_MS = 20,
