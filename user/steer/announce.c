@@ -86,14 +86,15 @@ static void set_sysctl(struct announcer *a, const char *name, char value)
 
 /* ---- one address ---- */
 
-static void send_announcement(struct announcer *a, struct owned_address *address)
+static void send_announcement(struct announcer *a, struct owned_address *address,
+			      const uint8_t mac[6])
 {
 	struct sockaddr_ll to = {
 		.sll_family = AF_PACKET,
 		.sll_ifindex = (int)a->options.link.if_index,
 	};
 	uint8_t frame[ANNOUNCE_FRAME_BYTES_MAX];
-	size_t size = announce_frame(address->ip, a->options.link.mac, frame);
+	size_t size = announce_frame(address->ip, a->options.link.mac, mac, frame);
 
 	if (sendto(a->packet, frame, size, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) < 0)
 		complain(a, address, "cannot be announced", -errno);
@@ -141,7 +142,7 @@ static void maintain(struct announcer *a, struct owned_address *address, uint64_
 		address->refresh_at_us = now_us + a->options.lease_us / 2;
 	}
 	if (now_us >= address->send_at_us) {
-		send_announcement(a, address);
+		send_announcement(a, address, a->options.link.mac);
 		address->sent++;
 		address->send_at_us = now_us + (address->sent < BURST_COUNT
 							? BURST_INTERVAL_US
@@ -183,9 +184,12 @@ static uint64_t update_one(struct announcer *a, const struct state_address *want
 	struct owned_address *address = get_owned(a, wanted->ip);
 
 	keep_route(a, address, wanted->is_local);
-	if (address->is_on && !wanted->announced)
+	if (address->is_on && !wanted->announced) {
+		if (wanted->is_bequeathed) /* first: clients connect again within a millisecond */
+			send_announcement(a, address, wanted->heir_mac);
 		switch_off(a, address);
-	else if (!address->is_on && wanted->announced)
+	}
+	if (!address->is_on && wanted->announced)
 		switch_on(a, address, now_us);
 	if (!address->is_on)
 		return UINT64_MAX;

@@ -7,6 +7,7 @@
 
 enum { ANNOUNCE_FRAME_BYTES_MAX = 14 + 40 + 32 };
 
-/* Writes the frame and returns its size. */
-size_t announce_frame(const uint8_t ip[16], const uint8_t mac[6],
+/* Writes the frame, which says that `ip` is at `mac`, and returns its size. It leaves from own_mac:
+ * switches learn that. */
+size_t announce_frame(const uint8_t ip[16], const uint8_t own_mac[6], const uint8_t mac[6],
 		      uint8_t ret_frame[static ANNOUNCE_FRAME_BYTES_MAX]);

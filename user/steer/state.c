@@ -398,6 +398,20 @@ static struct state_address *get_address(struct state *s, const uint8_t ip[16])
 	return address;
 }
 
+/* The broker of the address's slot is gone, and its successor listens to the address too (S3). */
+static void bequeath(const struct state *s, struct state_address *address,
+		     const struct steer_slot *slot)
+{
+	struct hop_key key = {.node = slot->successor, .ipv6 = is_ipv6(address->ip)};
+	struct hop *hop;
+
+	HASH_FIND(hh, s->hops, &key, sizeof(key), hop);
+	if (!hop || !hop->next.resolved || !has_bwsteer(s, slot->successor))
+		return;
+	address->is_bequeathed = true;
+	memcpy(address->heir_mac, hop->next.next_mac, sizeof(address->heir_mac));
+}
+
 /* Slots come by rising id, so the first one whose holder has a bwsteer decides for its address. */
 static void update_address(struct state *s, const struct steer_slot *slot, const uint8_t ip[16],
 			   bool may_announce)
@@ -409,6 +423,8 @@ static void update_address(struct state *s, const struct steer_slot *slot, const
 		return;
 	address->is_decided = true;
 	address->announced = may_announce && slot->holder == s->self && !s->withdrawn[slot->slot];
+	if (slot->holder == s->self && !s->in_session && s->orphaned_at_us != 0)
+		bequeath(s, address, slot);
 }
 
 static void update_addresses(struct state *s, bool may_announce)
@@ -420,6 +436,7 @@ static void update_addresses(struct state *s, bool may_announce)
 		address->is_local = false;
 		address->is_decided = false;
 		address->announced = false;
+		address->is_bequeathed = false;
 	}
 	for (size_t i = 0; i < s->image->slot_count; i++) {
 		const struct steer_slot *slot = &s->image->slots[i];

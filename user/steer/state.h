@@ -41,6 +41,10 @@ struct state_address {
 	bool is_local;   /* in the current image */
 	bool is_decided; /* state_decide()'s own */
 	bool announced;  /* this node is the announcer, under its lease */
+	/* S12 where no program steers: announced for the successor as this node withdraws, because
+	 * until the next announcer is elected this node's kernel refuses who connects. */
+	bool is_bequeathed;
+	uint8_t heir_mac[6];
 	UT_hash_handle hh;
 };
 

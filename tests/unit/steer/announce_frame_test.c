@@ -20,7 +20,7 @@ static void ipv4_is_a_gratuitous_arp_request(void **unused)
 	uint8_t frame[ANNOUNCE_FRAME_BYTES_MAX];
 
 	(void)unused;
-	assert_int_equal(announce_frame(ip, mac, frame), sizeof(expected));
+	assert_int_equal(announce_frame(ip, mac, mac, frame), sizeof(expected));
 	assert_memory_equal(frame, expected, sizeof(expected));
 }
 
@@ -31,7 +31,7 @@ static void ipv6_is_an_unsolicited_advertisement_with_a_right_checksum(void **un
 	uint32_t sum = 32 + 58;
 
 	(void)unused;
-	assert_int_equal(announce_frame(ip, mac, frame), 86);
+	assert_int_equal(announce_frame(ip, mac, mac, frame), 86);
 	assert_int_equal(frame[14 + 6], 58);
 	assert_int_equal(frame[14 + 7], 255);
 	assert_int_equal(frame[54], 136);

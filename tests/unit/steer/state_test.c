@@ -539,6 +539,47 @@ static void s12_without_a_successor_the_stack_keeps_the_slot(void **unused)
 	state_free(s);
 }
 
+static struct state_address *address_in(struct state *s, const struct picture *p, uint32_t slot)
+{
+	struct steer_address a = address_of(p, slot);
+	struct state_address *table = state_addresses(s), *found;
+
+	HASH_FIND(hh, table, a.ip, sizeof(a.ip), found);
+	assert_non_null(found);
+	return found;
+}
+
+/* Until the next announcer is elected this node's kernel would refuse who connects again. */
+static void s12_with_no_program_the_address_goes_to_the_successor(void **unused)
+{
+	struct state *s = new_serving(&plain);
+	uint64_t now = START_US + LEASE_US / 2;
+
+	(void)unused;
+	decide_attached(s, false, now);
+	assert_false(address_in(s, &plain, 0)->is_bequeathed);
+	state_broker_gone(s, now);
+	decide_attached(s, false, now);
+	assert_false(announces(s, &plain, 0));
+	assert_true(address_in(s, &plain, 0)->is_bequeathed);
+	assert_memory_equal(address_in(s, &plain, 0)->heir_mac, hop_of(2).next_mac, 6);
+	state_free(s);
+}
+
+static void s12_a_successor_without_bwsteer_inherits_no_address(void **unused)
+{
+	struct picture p = plain;
+	struct state *s;
+
+	(void)unused;
+	p.has_bwsteer[2] = false; /* it has no route for the address (S3) */
+	s = new_serving(&p);
+	state_broker_gone(s, START_US);
+	decide_attached(s, false, START_US);
+	assert_false(address_in(s, &p, 0)->is_bequeathed);
+	state_free(s);
+}
+
 /* ---- who announces ---- */
 
 static void the_holder_of_the_lowest_slot_announces_a_shared_address(void **unused)
@@ -651,6 +692,8 @@ int main(void)
 		cmocka_unit_test(s12_a_published_image_replaces_orphans),
 		cmocka_unit_test(s12_the_same_epoch_replaces_an_orphan),
 		cmocka_unit_test(s12_without_a_successor_the_stack_keeps_the_slot),
+		cmocka_unit_test(s12_with_no_program_the_address_goes_to_the_successor),
+		cmocka_unit_test(s12_a_successor_without_bwsteer_inherits_no_address),
 		cmocka_unit_test(the_holder_of_the_lowest_slot_announces_a_shared_address),
 		cmocka_unit_test(a_holder_without_a_bwsteer_leaves_announcing_to_the_next_slot),
 		cmocka_unit_test(each_address_has_its_own_announcer_in_the_layout_each),
