@@ -24,7 +24,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-pr
 	-Werror
 ALL_CFLAGS := -std=c17 $(CFLAGS) $(WARNINGS) -fno-omit-frame-pointer -pthread $(SANITIZE)
 LIBS_base  := -lisal -lcrypto
-LIBS_steer := -lbpf -lelf -lz -ljansson
+LIBS_steer := -lbpf -lelf -lz
 LIBS_ctl   := -ljansson
 
 sources = $(wildcard user/$(1)/*.c)
