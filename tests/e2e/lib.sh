@@ -162,3 +162,47 @@ in_sync() # TOPIC
 	lab_ctl topic describe "$1" --json |
 		jq -e 'all(.[].partitions[]; (.isr | length) == (.replicas | length))'
 }
+
+holds_nothing() # BROKER: and every slot has a holder
+{
+	lab_ctl slot list --json | jq -e --argjson broker "$1" \
+		'all(.[]; .holder >= 1 and .holder != $broker)'
+}
+
+# What the kernel of a node goes by is what the cluster says.
+maps_agree() # NODE
+{
+	local said kernel
+
+	said=$(lab_ctl slot list --json | jq -c 'map([.slot, .holder]) | sort')
+	kernel=$(bpftool map dump pinned "/sys/fs/bpf/bellwether/b$1/bw_slots" |
+		jq -c 'map([.value.slot, .value.holder]) | unique')
+	[ -n "$said" ] && [ "$kernel" = "$said" ]
+}
+
+# Where no program is attached there is no map.
+check_maps() # MODE NODE
+{
+	[ "$1" != off ] || return 0
+	until_true 5 maps_agree "$2" || {
+		bpftool map dump pinned "/sys/fs/bpf/bellwether/b$2/bw_slots"
+		die "bw_slots of b$2 does not show the new holders"
+	}
+}
+
+# An idempotent producer in the background, for as long as the test runs.
+start_producer() # ADDRESS TOPIC PARTITIONS [OPTION...]
+{
+	nsenter --net=/run/netns/bw-client "$history" produce -b "$1" -t "$2" -p "$3" \
+		-r 1000 -d 900 -o "$work/produced" "${@:4}" &
+	producer=$!
+}
+
+stop_producer()
+{
+	local pid=$producer
+
+	kill -INT "$pid"
+	wait "$pid" || die "the producer lost records"
+	producer=
+}
