@@ -71,6 +71,8 @@ void small_net_up(bool for_xdp)
 {
 	char hub[32], command[256];
 
+	/* Where maps are pinned: there on a machine that systemd started. */
+	must("mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf");
 	small_net_name(PLACE_SWITCH, hub);
 	snprintf(command, sizeof(command),
 		 "ip netns add %s && ip -n %s link add br0 type bridge forward_delay 0 "
