@@ -67,6 +67,9 @@ void broker_free(struct broker *broker)
 		return;
 	/* First, because its connections owe answers to calls that shards have made. */
 	control_free(broker->control);
+	broker->is_over = true;
+	for (unsigned i = 0; broker->shards && i < broker->shard_count; i++)
+		shard_stop(broker->shards[i]);
 	for (unsigned i = 0; broker->shards && i < broker->shard_count; i++)
 		shard_free(broker->shards[i]);
 	recovery_free(broker->recovery);

@@ -32,6 +32,7 @@ struct broker {
 	struct recovery *recovery;
 	struct env **envs; /* shards first, control last */
 	unsigned shard_count;
+	bool is_over;          /* its loops have ended: messages would not arrive any more */
 	struct shard **shards; /* each touched by its own loop only, but for its address */
 	struct control *control;
 	/* Until then the controller, or a voter in its place, vouches for this broker (S2): it has

@@ -17,9 +17,15 @@ static void hop_arrive_back(struct env *here, struct env_message *message)
 	hop->back(hop);
 }
 
+/* After the loops have ended everything is one thread's. */
+static bool is_a_call(const struct hop *hop)
+{
+	return hop->home == &hop->owner->worker || hop->home->broker->is_over;
+}
+
 void hop_go(struct hop *hop)
 {
-	if (hop->home == &hop->owner->worker) {
+	if (is_a_call(hop)) {
 		hop->run(hop);
 		return;
 	}
@@ -29,7 +35,7 @@ void hop_go(struct hop *hop)
 
 void hop_return(struct hop *hop)
 {
-	if (hop->home == &hop->owner->worker) {
+	if (is_a_call(hop)) {
 		hop->back(hop);
 		return;
 	}

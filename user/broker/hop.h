@@ -2,8 +2,9 @@
  *
  *     hop_go() --message--> run() on the owner ... hop_return() --message--> back() at home
  *
- * When home is the owner both calls are plain calls. Between run() and hop_return() the piece may
- * wait there as long as it likes; its memory is the request's at home. */
+ * When home is the owner, and when the broker's loops have ended, both calls are plain calls.
+ * Between run() and hop_return() the piece may wait there as long as it likes; its memory is the
+ * request's at home. */
 #pragma once
 
 #include "broker/shard.h"

@@ -167,7 +167,7 @@ int shard_close_logs(struct shard *shard)
 	return result;
 }
 
-void shard_free(struct shard *shard)
+void shard_stop(struct shard *shard)
 {
 	struct hosted *hosted, *next;
 
@@ -183,7 +183,13 @@ void shard_free(struct shard *shard)
 		mem_free(hosted->folder);
 		mem_free(hosted);
 	}
-	/* Last: what waited on replicas has been answered, and given back to the pool, by now. */
+}
+
+void shard_free(struct shard *shard)
+{
+	if (!shard)
+		return;
+	/* What waited on replicas has been answered, and given back to the pool, by now. */
 	worker_done(&shard->worker);
 	env_timer_stop(shard->worker.env, &shard->tick);
 	mem_free(shard);
