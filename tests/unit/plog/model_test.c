@@ -329,10 +329,12 @@ static void adopt(struct model *m, int64_t offset)
 
 	fixture_read_all(m->f, offset, &bytes);
 	in = reader_of(bytes.data, bytes.size);
+	/* The batch that holds offset may begin before it. */
+	if (batch_peek(bytes.data, bytes.size, &batch) == BATCH_OK && batch.base_offset < offset)
+		offset = batch.base_offset;
 	forget_from(m, offset);
 	while (batch_next(&in, &batch) == BATCH_OK)
-		if (m->count == 0 || batch_last_offset(&batch) >= m->end_offset)
-			know(m, batch.bytes, &batch);
+		know(m, batch.bytes, &batch);
 	buffer_done(&bytes);
 }
 
