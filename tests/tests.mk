@@ -4,8 +4,8 @@
 # stands in tests/suites/; tests/run runs them.
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/bare) \
-	$(patsubst %,$(BUILD)/tests/e2e/%,batches requests hostile) \
-	$(BUILD)/bpf/lab_pass.bpf.o
+	$(patsubst %,$(BUILD)/tests/e2e/%,batches requests hostile arp_probe) \
+	$(patsubst %,$(BUILD)/bpf/%.bpf.o,lab_pass lab_count)
 SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim cluster_test)
 # Everything that the suites run and that has to be built: add to it where a link rule is added.
 TEST_PROGRAMS = $(UNIT_TESTS) $(BPF_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) \
@@ -39,6 +39,9 @@ test-programs: $$(TEST_PROGRAMS)
 $(BUILD)/tests/e2e/history: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2e/history*.c))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lrdkafka
+$(BUILD)/tests/e2e/arp_probe: $(BUILD)/obj/tests/e2e/arp_probe.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^
 # Programs that speak for themselves: the wire's code, and for hostile the brokers' own handshake.
 $(BUILD)/tests/e2e/batches: $(BUILD)/obj/tests/e2e/batches.o $(call archives,wire)
 	@mkdir -p $(@D)

@@ -18,6 +18,7 @@ static const char usage_text[] =
 	"       history consume -b BROKERS -t TOPIC [-p PARTITIONS] [-i IDLE_MS] [-o FILE] [-X "
 	"k=v]\n"
 	"       history check [-w FROM_US-TO_US]... FILE...\n"
+	"       history metadata -b BROKERS -t TOPIC [-c COUNT] [-X k=v]\n"
 	"       history now      prints the clock that histories use, in microseconds\n"
 	"A producer that is asked to end (SIGINT, SIGTERM) finishes what it sent.\n";
 
@@ -133,6 +134,9 @@ static void parse_option(struct history_options *options, int letter)
 	case 'r':
 		options->rate = number(optarg, 1);
 		break;
+	case 'c':
+		options->count = number(optarg, 1);
+		break;
 	case 'd':
 		options->seconds = number(optarg, 1);
 		break;
@@ -172,6 +176,8 @@ static int run(const char *command, struct history_options *options)
 		return history_produce(options);
 	if (strcmp(command, "consume") == 0 && is_client)
 		return history_consume(options);
+	if (strcmp(command, "metadata") == 0 && is_client)
+		return history_metadata(options);
 	if (strcmp(command, "check") == 0 && options->file_count > 0)
 		return history_check(options);
 	usage();
@@ -185,6 +191,7 @@ int main(int argc, char **argv)
 		.partitions = 1,
 		.rate = 100,
 		.seconds = 10,
+		.count = 1,
 		.size_bytes = 100,
 		.message_timeout_ms = 60000,
 		.idle_ms = 30000,
@@ -199,7 +206,7 @@ int main(int argc, char **argv)
 	snprintf(name, sizeof(name), "%d-%" PRIx64, (int)getpid(), (uint64_t)history_now_us());
 	options.name = name;
 	optind = 2;
-	while ((letter = getopt_long(argc, argv, "b:t:p:r:d:s:m:i:n:o:w:X:", long_options, NULL)) >=
+	while ((letter = getopt_long(argc, argv, "b:t:p:r:c:d:s:m:i:n:o:w:X:", long_options, NULL)) >=
 	       0)
 		parse_option(&options, letter);
 	if (strpbrk(options.name, ": \n") || strlen(options.name) >= HISTORY_NAME_BYTES)

@@ -31,6 +31,7 @@ struct history_options {
 	int32_t partitions;
 	int64_t rate; /* records a second, over all partitions */
 	int64_t seconds;
+	int64_t count; /* of metadata refreshes */
 	int64_t size_bytes; /* of a value */
 	int64_t message_timeout_ms;
 	int64_t idle_ms;    /* a reader that gets nothing for so long gives up */
@@ -48,6 +49,7 @@ struct history_options {
 int history_produce(const struct history_options *options);
 int history_consume(const struct history_options *options);
 int history_check(const struct history_options *options);
+int history_metadata(const struct history_options *options);
 
 int64_t history_now_us(void);
 

@@ -29,6 +29,7 @@
 #include "broker/shard.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <utlist.h>
 
 enum forward_state { FORWARD_HELD, FORWARD_DIALLING, FORWARD_PUMPING };
@@ -254,6 +255,29 @@ static void forward_watch(struct forward *f)
 		env_socket_watch(env_of(f), f->remote, wanted_events(&f->down, &f->up));
 }
 
+static void report(struct env_timer *timer)
+{
+	struct shard *shard = container_of(timer, struct shard, forward_report);
+	const struct forward_counts *counts = &shard->forward_counts;
+
+	shard->forward_report_due = false;
+	env_log(shard->worker.env, LOG_INFO,
+		"slots held elsewhere: %" PRIu64 " connections forwarded in user space so far, "
+		"%" PRIu64 " bytes to the holders, %" PRIu64 " back",
+		counts->forwarded, counts->bytes_up, counts->bytes_down);
+}
+
+/* For operators who believe that the kernel does this: it is said while it happens. */
+static void plan_report(struct shard *shard)
+{
+	if (shard->forward_report_due)
+		return;
+	shard->forward_report_due = true;
+	shard->forward_report.fire = report;
+	env_timer_after(shard->worker.env, &shard->forward_report,
+			(uint64_t)FORWARD_REPORT_MS * 1000);
+}
+
 static void remote_failed(struct forward *f)
 {
 	if (f->has_forwarded) {
@@ -275,6 +299,8 @@ static void forward_carry(struct forward *f)
 	int rc = way_send(env_of(f), &f->up, f->remote, &counts->bytes_up);
 
 	f->has_forwarded = f->has_forwarded || counts->bytes_up > up_before;
+	if (counts->bytes_up > up_before)
+		plan_report(f->shard);
 	if (rc < 0) {
 		remote_failed(f);
 		return;
@@ -420,6 +446,7 @@ void forward_new(struct shard *shard, struct env_socket *client, int32_t slot)
 
 void forwards_done(struct shard *shard)
 {
+	env_timer_stop(shard->worker.env, &shard->forward_report);
 	while (shard->forwards) {
 		struct forward *f = shard->forwards;
 		struct dial *dial = f->dial;

@@ -34,6 +34,8 @@ enum broker_limits {
 	PEER_RESPONSE_MOST_BYTES = 64 * 1024 * 1024,
 	/* What S5 reads from a client whose holder cannot be reached. */
 	FORWARD_HELD_BYTES = 64 * 1024,
+	/* What was forwarded is said so often at most. */
+	FORWARD_REPORT_MS = 5000,
 	/* A whole Fetch response. */
 	FETCH_MOST_BYTES = 55 * 1024 * 1024,
 	PEER_FETCH_MOST_BYTES = 10 * 1024 * 1024,
