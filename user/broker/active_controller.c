@@ -3,7 +3,8 @@
  *
  *     heard --> silent for 150 ms, or its connection broke --> dialled (evidence.h)
  *       ^                                                        |-- alive --> wait
- *       +--------------------------------------------------------+-- dead --> fenced at once
+ *       |                                                        |-- dead --> fenced at once
+ *       +--- registers: its last life ends in the same batch <---+-- reborn --> fenced in 200 ms
  *                                        silent for the session time-out --> fenced
  *
  * Nobody is judged while no majority of the voters was heard from within controller.judges.ms. */
@@ -11,6 +12,7 @@
 
 #include "base/container_of.h"
 #include "base/mem.h"
+#include "broker/limits.h"
 
 #include <string.h>
 
@@ -22,6 +24,9 @@ struct member {
 	uint64_t not_served_since_us; /* its bwsteer is missing since; 0: it is there */
 	bool is_suspect;              /* a connection of it broke: dial without waiting */
 	bool is_dead;                 /* proved */
+	/* Its successor is there and has so long to end it by registering, which keeps the places
+	 * in ISRs that it deserves (R5, R38). */
+	uint64_t registers_until_us;
 	bool is_leaving;              /* wants to shut down */
 	/* Unfenced only when it has applied everything below: its own fencing is in there. */
 	int64_t must_have_applied;
@@ -177,6 +182,8 @@ static void judge(struct active_controller *active, const struct image_broker *b
 
 	if (!node)
 		return;
+	if (member->is_dead && now < member->registers_until_us)
+		return;
 	if (member->is_dead) {
 		fence(active, broker->id, "it is dead");
 	} else if (silent_us >= (uint64_t)settings->session_timeout_ms * MICROSECONDS) {
@@ -196,9 +203,22 @@ void active_controller_evidence(struct active_controller *active, int32_t node_i
 {
 	struct member *member = member_get(active, node_id);
 
-	member->is_dead = verdict == EVIDENCE_DEAD;
+	member->is_dead = verdict == EVIDENCE_DEAD || verdict == EVIDENCE_REBORN;
+	member->registers_until_us = 0;
+	if (verdict == EVIDENCE_REBORN)
+		member->registers_until_us =
+			env_now_us(active->control->worker.env) + REGISTRATION_MOST_MS * MICROSECONDS;
 	if (member->is_dead)
 		active_controller_tick(active);
+}
+
+void active_controller_registers(struct active_controller *active, int32_t node_id)
+{
+	struct member *member = member_get(active, node_id);
+
+	member->heard_us = env_now_us(active->control->worker.env);
+	member->is_dead = false;
+	member->is_suspect = false;
 }
 
 void active_controller_disconnected(struct active_controller *active, int32_t node_id)

@@ -16,6 +16,8 @@ void active_controller_free(struct active_controller *active);
 void active_controller_tick(struct active_controller *active);
 /* A connection that this broker had made to us ended. */
 void active_controller_disconnected(struct active_controller *active, int32_t node_id);
+/* A new life of that broker is being registered: what was known of the last one is past. */
+void active_controller_registers(struct active_controller *active, int32_t node_id);
 void active_controller_evidence(struct active_controller *active, int32_t node_id,
 				enum evidence_verdict verdict);
 

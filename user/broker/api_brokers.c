@@ -46,6 +46,7 @@ void api_broker_registration(struct request *request)
 		active_controller_image(control->active),
 		active_controller_options(control->active), body, false, &proposal->change);
 	if (response.error_code == KAFKA_NONE) {
+		active_controller_registers(control->active, body->broker_id);
 		proposal_send(control->active, proposal);
 		return;
 	}

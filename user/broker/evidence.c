@@ -65,7 +65,7 @@ static void evidence_answered(void *context, const struct uuid *incarnation)
 	struct evidence *e = context;
 
 	if (!e->is_over_posted)
-		evidence_over(e, is_the_same(e, incarnation) ? EVIDENCE_ALIVE : EVIDENCE_DEAD);
+		evidence_over(e, is_the_same(e, incarnation) ? EVIDENCE_ALIVE : EVIDENCE_REBORN);
 }
 
 static void evidence_broken(void *context, int rc, const struct uuid *incarnation)

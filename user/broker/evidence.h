@@ -7,7 +7,8 @@
 struct evidence;
 
 enum evidence_verdict {
-	EVIDENCE_DEAD,    /* refused, another incarnation, or three SYNs in a row unanswered */
+	EVIDENCE_DEAD,    /* refused, or three SYNs in a row unanswered */
+	EVIDENCE_REBORN,  /* another incarnation answered: the one that we know is dead */
 	EVIDENCE_ALIVE,   /* the incarnation that we know answered */
 	EVIDENCE_NOTHING, /* neither could be had within the session time-out */
 };

@@ -16,15 +16,16 @@ static void node_verdict(void *context, int32_t node_id, enum evidence_verdict v
 	uint64_t silence_us =
 		(uint64_t)control->worker.broker->settings->silence_ms * MICROSECONDS;
 
-	env_log(control->worker.env, verdict == EVIDENCE_DEAD ? LOG_INFO : LOG_DEBUG,
-		"broker %d is %s", node_id,
-		verdict == EVIDENCE_DEAD    ? "dead"
+	bool is_dead = verdict == EVIDENCE_DEAD || verdict == EVIDENCE_REBORN;
+
+	env_log(control->worker.env, is_dead ? LOG_INFO : LOG_DEBUG, "broker %d is %s", node_id,
+		is_dead			    ? "dead"
 		: verdict == EVIDENCE_ALIVE ? "alive"
 					    : "silent: nothing proves its death");
 	if (node && verdict == EVIDENCE_ALIVE)
 		node->alive_until_us = env_now_us(control->worker.env) + silence_us;
 	if (verdict != EVIDENCE_NOTHING)
-		quorum_evidence(control->quorum, node_id, verdict == EVIDENCE_DEAD);
+		quorum_evidence(control->quorum, node_id, is_dead);
 	if (control->active)
 		active_controller_evidence(control->active, node_id, verdict);
 }
