@@ -11,7 +11,7 @@ SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim cluster
 TEST_PROGRAMS = $(UNIT_TESTS) $(BPF_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) \
 	$(BUILD)/tests/fuzz/wire_fuzz
 
-.PHONY: unit e2e-programs test-programs tsan
+.PHONY: unit e2e-programs test-programs sanitized tsan
 .SECONDEXPANSION:
 unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
 # The simulated world, and whole brokers with their clients in it.
@@ -93,11 +93,16 @@ check: deps ## run all tests that fit 25 minutes on two cores
 check-slow: deps ## run the rest; SLICE=2/4 runs the second of four slices
 	@$(call build_all,all test-programs) tests/run check-slow $(SLICE)
 
-asan: ## run the unit tests under the address sanitizer
-	@$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=-fsanitize=address unit
-ubsan: ## run the unit tests under the undefined behaviour sanitizer
+# Under a sanitizer: unit tests, simulations (one seed in 16), hostile bytes, a single real broker.
+sanitized: deps
+	@SIM_SHARE=16; export SIM_SHARE; \
+	$(call build_all,all test-programs) tests/run sanitized
+
+asan: ## run what runs in one process under the address sanitizer
+	@$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=-fsanitize=address sanitized
+ubsan: ## run what runs in one process under the undefined behaviour sanitizer
 	@$(MAKE) --no-print-directory BUILD=build/ubsan \
-		SANITIZE="-fsanitize=undefined -fno-sanitize-recover=all" unit
+		SANITIZE="-fsanitize=undefined -fno-sanitize-recover=all" sanitized
 tsan: ## run the unit tests under the thread sanitizer
 	@$(MAKE) --no-print-directory BUILD=build/tsan SANITIZE=-fsanitize=thread unit
 
