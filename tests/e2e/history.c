@@ -196,6 +196,7 @@ int main(int argc, char **argv)
 		.message_timeout_ms = 60000,
 		.idle_ms = 30000,
 	};
+	static const char letters[] = "b:t:p:r:c:d:s:m:i:n:o:w:X:";
 	char name[HISTORY_NAME_BYTES];
 	int letter;
 
@@ -206,8 +207,7 @@ int main(int argc, char **argv)
 	snprintf(name, sizeof(name), "%d-%" PRIx64, (int)getpid(), (uint64_t)history_now_us());
 	options.name = name;
 	optind = 2;
-	while ((letter = getopt_long(argc, argv, "b:t:p:r:c:d:s:m:i:n:o:w:X:", long_options, NULL)) >=
-	       0)
+	while ((letter = getopt_long(argc, argv, letters, long_options, NULL)) >= 0)
 		parse_option(&options, letter);
 	if (strpbrk(options.name, ": \n") || strlen(options.name) >= HISTORY_NAME_BYTES)
 		usage();
