@@ -4,7 +4,8 @@
  *     heard --> silent for 150 ms, or its connection broke --> dialled (evidence.h)
  *       ^                                                        |-- alive --> wait
  *       |                                                        |-- dead --> fenced at once
- *       +--- registers: its last life ends in the same batch <---+-- reborn --> fenced in 200 ms
+ *       |                                                        |-- reborn --> fenced at once,
+ *       +-------------------------- registers <------------------+        keeps places in ISRs
  *                                        silent for the session time-out --> fenced
  *
  * Nobody is judged while no majority of the voters was heard from within controller.judges.ms. */
@@ -12,7 +13,6 @@
 
 #include "base/container_of.h"
 #include "base/mem.h"
-#include "broker/limits.h"
 
 #include <string.h>
 
@@ -24,9 +24,7 @@ struct member {
 	uint64_t not_served_since_us; /* its bwsteer is missing since; 0: it is there */
 	bool is_suspect;              /* a connection of it broke: dial without waiting */
 	bool is_dead;                 /* proved */
-	/* Its successor is there and has so long to end it by registering, which keeps the places
-	 * in ISRs that it deserves (R5, R38). */
-	uint64_t registers_until_us;
+	bool is_reborn;               /* its last life is over, the next one about to register */
 	bool is_leaving;              /* wants to shut down */
 	/* Unfenced only when it has applied everything below: its own fencing is in there. */
 	int64_t must_have_applied;
@@ -172,6 +170,22 @@ static void fence(struct active_controller *active, int32_t id, const char *why)
 	member->must_have_applied = active->image->offset;
 }
 
+static void end_life(struct active_controller *active, int32_t id)
+{
+	struct proposal *proposal = proposal_new(active, NULL, NULL);
+	struct member *member = member_get(active, id);
+
+	env_log(active->control->worker.env, LOG_INFO, "fencing the last life of broker %d", id);
+	if (controller_end_life(active->image, &active->options, id, &proposal->change) ==
+	    KAFKA_NONE)
+		proposal_send(active, proposal);
+	else
+		proposal_drop(proposal);
+	member->is_reborn = false;
+	member->heard_us = env_now_us(active->control->worker.env); /* R38: its time begins */
+	member->must_have_applied = active->image->offset;
+}
+
 static void judge(struct active_controller *active, const struct image_broker *broker)
 {
 	const struct broker_settings *settings = active->control->worker.broker->settings;
@@ -182,9 +196,9 @@ static void judge(struct active_controller *active, const struct image_broker *b
 
 	if (!node)
 		return;
-	if (member->is_dead && now < member->registers_until_us)
-		return;
-	if (member->is_dead) {
+	if (member->is_reborn) {
+		end_life(active, broker->id);
+	} else if (member->is_dead) {
 		fence(active, broker->id, "it is dead");
 	} else if (silent_us >= (uint64_t)settings->session_timeout_ms * MICROSECONDS) {
 		fence(active, broker->id, broker->fenced ? "it did not come back" : "it is silent");
@@ -203,12 +217,9 @@ void active_controller_evidence(struct active_controller *active, int32_t node_i
 {
 	struct member *member = member_get(active, node_id);
 
-	member->is_dead = verdict == EVIDENCE_DEAD || verdict == EVIDENCE_REBORN;
-	member->registers_until_us = 0;
-	if (verdict == EVIDENCE_REBORN)
-		member->registers_until_us =
-			env_now_us(active->control->worker.env) + REGISTRATION_MOST_MS * MICROSECONDS;
-	if (member->is_dead)
+	member->is_dead = verdict == EVIDENCE_DEAD;
+	member->is_reborn = verdict == EVIDENCE_REBORN;
+	if (member->is_dead || member->is_reborn)
 		active_controller_tick(active);
 }
 
@@ -218,6 +229,7 @@ void active_controller_registers(struct active_controller *active, int32_t node_
 
 	member->heard_us = env_now_us(active->control->worker.env);
 	member->is_dead = false;
+	member->is_reborn = false;
 	member->is_suspect = false;
 }
 
@@ -370,6 +382,7 @@ enum kafka_error active_controller_heartbeat(struct active_controller *active,
 	member = member_get(active, broker->id);
 	member->heard_us = env_now_us(control->worker.env);
 	member->is_dead = false;
+	member->is_reborn = false;
 	member->is_suspect = false;
 	if (heartbeat->has_steer != broker->has_steer)
 		set_steer(active, heartbeat);

@@ -45,8 +45,6 @@ enum broker_limits {
 	/* A verdict on a producer waits for the next heartbeat's answer, looked for so often. */
 	VERDICT_LOOK_MS = 20,
 	VERDICT_MOST_MS = 300,
-	/* How long a broker that has come back may take to register before its last life is fenced. */
-	REGISTRATION_MOST_MS = 200,
 };
 
 _Static_assert(HANDSHAKE_MOST_BYTES < SCRATCH_BYTES, "a handshake fits in one receive");

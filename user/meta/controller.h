@@ -73,6 +73,14 @@ enum kafka_error controller_fence(const struct image *image,
 				  const struct controller_options *options, int32_t broker_id,
 				  struct change *change);
 
+/* The broker's last life is over and its next one is there to register (a dial was answered by
+ * another incarnation): fenced, without leadership and slots, and with its places in ISRs, since
+ * only the registration says whether it deserves them (R38, R45). As with kept_places otherwise.
+ * Nothing changes when it is fenced. */
+enum kafka_error controller_end_life(const struct image *image,
+				     const struct controller_options *options, int32_t broker_id,
+				     struct change *change);
+
 /* Unfences; leaderless partitions and slots without a holder that it can serve get it. A slot
  * without partitions goes to the first live broker of its order. A broker that is shutting down
  * stays fenced. */

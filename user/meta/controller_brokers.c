@@ -277,6 +277,25 @@ static void visit_fence_first(struct decision *d, const struct image_topic *topi
 		decision_leave_isr(d, topic, partition, broker);
 }
 
+enum kafka_error controller_end_life(const struct image *image,
+				     const struct controller_options *options, int32_t broker_id,
+				     struct change *change)
+{
+	const struct image_broker *b = image_find_broker(image, broker_id);
+	struct decision d;
+
+	if (!b)
+		return KAFKA_BROKER_ID_NOT_REGISTERED;
+	if (b->fenced)
+		return KAFKA_NONE;
+	d = decision_begin(image, options, change);
+	add_fencing(&d, b, true);
+	decision_release_slots(&d, broker_id, false);
+	visit_isrs_of(&d, broker_id, visit_elect);
+	decision_done(&d);
+	return KAFKA_NONE;
+}
+
 enum kafka_error controller_fence(const struct image *image,
 				  const struct controller_options *options, int32_t broker_id,
 				  struct change *change)
