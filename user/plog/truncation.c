@@ -6,28 +6,31 @@
 
 #include <errno.h>
 
-static int remove_last_segment(struct plog *log)
+/* Puts an empty file of the same base in the place of the only segment: the list is never empty. */
+static int renew_segment(struct plog *log)
 {
-	struct segment *last = plog_active(log);
-	int64_t base_offset = last->base_offset;
-	int rc;
+	struct segment *only = plog_active(log), *empty;
+	int rc = plog_remove_at(log->env, log->folder, only->base_offset, SEGMENT_SUFFIX);
 
-	if (log->segment_count == 1) {
-		/* The list is never empty: a new file of that base takes its place. */
-		rc = plog_remove_at(log->env, log->folder, base_offset, SEGMENT_SUFFIX);
-		if (rc == 0)
-			rc = segment_create(log->env, log->folder, base_offset, &last);
-		if (rc < 0)
-			return rc;
-		plog_push_segment(log, last);
-		segment_free(log->env, plog_shift_segment(log));
-		return 0;
-	}
+	if (rc == 0)
+		rc = segment_create(log->env, log->folder, only->base_offset, &empty);
+	if (rc < 0)
+		return rc;
+	plog_push_segment(log, empty);
+	segment_free(log->env, plog_shift_segment(log));
+	return 0;
+}
+
+static int remove_last_segment(struct plog *log, bool *ret_removed)
+{
+	*ret_removed = true;
+	if (log->segment_count == 1)
+		return renew_segment(log);
 	return segment_remove(log->env, log->folder, plog_pop_segment(log));
 }
 
 /* Cuts the active segment before the batch that holds offset; drops it when that is its first. */
-static int cut_active(struct plog *log, int64_t offset)
+static int cut_active(struct plog *log, int64_t offset, bool *ret_removed)
 {
 	struct segment *active = plog_active(log);
 	struct batch batch;
@@ -38,25 +41,26 @@ static int cut_active(struct plog *log, int64_t offset)
 		return rc;
 	log->tail_count = 0;
 	if (position == 0)
-		return remove_last_segment(log);
+		return remove_last_segment(log, ret_removed);
 	return segment_cut(log->env, log->folder, active, position,
 			   log->options.index_interval_bytes);
 }
 
 static int drop_end(struct plog *log, int64_t offset)
 {
-	size_t before = log->segment_count;
+	bool removed = false;
 	int rc = 0;
 
 	while (rc == 0 && log->segment_count > 1 && plog_active(log)->base_offset >= offset)
-		rc = remove_last_segment(log);
+		rc = remove_last_segment(log, &removed);
 	if (rc == 0)
-		rc = cut_active(log, offset);
-	/* A file that a power cut brings back must never follow what is appended from now on. */
-	if (rc == 0 && log->segment_count < before)
-		rc = env_folder_sync(log->env, log->folder);
+		rc = cut_active(log, offset, &removed);
 	if (rc == 0 && plog_active(log)->size_bytes > 0)
 		rc = plog_add_segment(log);
+	/* A file that a power cut brings back must never follow what is appended from now on, and
+	 * the end of an empty log is its file's name. */
+	if (rc == 0 && removed)
+		rc = env_folder_sync(log->env, log->folder);
 	return rc;
 }
 
