@@ -178,6 +178,27 @@ static void r38_kept_places_end_with_the_session(void **state)
 	cluster_free(c);
 }
 
+static void r38_a_life_that_is_over_costs_leadership_and_keeps_places(void **state)
+{
+	struct cluster *c = cluster_of(12, 3);
+
+	(void)state;
+	cluster_create_on(c, LIST(1, 2, 3));
+	assert_int_equal(CLUSTER_DO(c, controller_end_life(c->image, &c->options, 1, &change)),
+			 KAFKA_NONE);
+	assert_true(image_find_broker(c->image, 1)->fenced);
+	assert_true(image_find_broker(c->image, 1)->kept_places);
+	assert_int_equal(t0(c)->leader, 2);
+	assert_isr(t0(c), 1, 2, 3);
+	/* what follows decides about the places */
+	comes_back(c, 1, 1, false);
+	assert_isr(t0(c), 2, 3);
+	assert_int_equal(CLUSTER_DO(c, controller_end_life(c->image, &c->options, 1, &change)),
+			 KAFKA_NONE);
+	assert_int_equal(c->records, 0);
+	cluster_free(c);
+}
+
 static void r38_a_restart_that_is_not_durable_leaves_every_isr(void **state)
 {
 	struct cluster *c = cluster_of(12, 3);
@@ -537,6 +558,7 @@ int main(void)
 		cmocka_unit_test(r7_a_lone_leader_that_restarts_leads_in_a_new_epoch),
 		cmocka_unit_test(r38_a_durable_restart_keeps_its_places),
 		cmocka_unit_test(r38_kept_places_end_with_the_session),
+		cmocka_unit_test(r38_a_life_that_is_over_costs_leadership_and_keeps_places),
 		cmocka_unit_test(r38_a_restart_that_is_not_durable_leaves_every_isr),
 		cmocka_unit_test(r38_durable_counts_only_in_the_known_directory),
 		cmocka_unit_test(r38_a_lone_replica_leads_in_any_case_and_it_is_reported),
