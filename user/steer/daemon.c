@@ -25,6 +25,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -461,6 +462,21 @@ static int check_capabilities(struct steer_daemon *d)
 	return -EPERM;
 }
 
+/* S12 races the clients of a dead broker: they connect again within a millisecond, and whoever comes
+ * before the end of its socket has been seen here is refused. Eight kills in the lab, on two busy
+ * cores: 10 refused connections without this, 1 with it. */
+static void hurry(struct steer_daemon *d)
+{
+	const struct sched_param lowest = {.sched_priority = 1};
+
+	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest) < 0)
+		log_line(d->log, LOG_INFO,
+			 "no real-time priority (%s): more clients of a broker that dies are "
+			 "refused before they are steered on; CPUSchedulingPolicy=rr in the "
+			 "systemd unit or `chrt --rr 1` gives it",
+			 strerror(errno));
+}
+
 static int start(struct steer_daemon *d)
 {
 	struct announcer_options options = {
@@ -477,6 +493,8 @@ static int start(struct steer_daemon *d)
 	if (rc >= 0)
 		rc = attach(d);
 	options.link = d->link;
+	if (rc == 0)
+		hurry(d);
 	if (rc == 0)
 		rc = announcer_new(&options, d->log, &d->announcer);
 	return rc;
