@@ -91,6 +91,9 @@ $(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/lib/*.h include/bellwether/*.h)
 $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	@mkdir -p $(@D)
 	@bpftool gen skeleton $< name $*_bpf > $@.new && mv $@.new $@
-$(call objects,steer): | $(BUILD)/gen/steer.skel.h
+# Whoever includes the skeleton, in the program or in its tests, needs it made first.
+skeleton_users := $(call objects,steer) \
+	$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bpf/*.c tests/unit/steer/*.c))
+$(skeleton_users): | $(BUILD)/gen/steer.skel.h
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
