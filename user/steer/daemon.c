@@ -462,9 +462,9 @@ static int check_capabilities(struct steer_daemon *d)
 	return -EPERM;
 }
 
-/* S12 races the clients of a dead broker: they connect again within a millisecond, and whoever comes
- * before the end of its socket has been seen here is refused. Eight kills in the lab, on two busy
- * cores: 10 refused connections without this, 1 with it. */
+/* S12 races the clients of a dead broker: they connect again within a millisecond, and whoever
+ * comes before the end of its socket has been seen here is refused. Eight kills in the lab, on two
+ * busy cores: 10 refused connections without this, 1 with it. */
 static void hurry(struct steer_daemon *d)
 {
 	const struct sched_param lowest = {.sched_priority = 1};
