@@ -328,7 +328,7 @@ static unsigned run_scenario(uint64_t seed, unsigned brokers, uint64_t *ret_hash
 					      .brokers = brokers,
 					      .verbose = getenv("SIM_VERBOSE") != NULL,
 					      .trace = getenv("SIM_TRACE") != NULL};
-	/* R35: how long a replica may lag: as shipped, or so little that ISRs shrink all the time. */
+	/* R35: how long a replica may lag: as shipped, or so little that ISRs often shrink. */
 	static const char *const lags[][2] = {{NULL}, {"replica.lag.time.max.ms=2000", NULL}};
 	uint64_t end_us;
 	unsigned findings = 0;

@@ -1,8 +1,10 @@
 /* Stories about whole clusters. `cluster_test` runs all, each from SEEDS seeds; `cluster_test NAME
  * SEED` replays one (SIM_VERBOSE=1 shows what happened). */
 #include "sim/sim_apart.h"
+#include "sim/sim_disk.h"
 #include "sim/sim_test.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,6 +181,50 @@ SIM_TEST(t13_one_slow_disk_delays_and_loses_nothing)
 	CHECK_EQ(sim_check(s), 0);
 }
 
+/* Its disk takes one write less than it should: it ends, the others go on, and it comes back. */
+SIM_TEST(r46_a_failed_write_ends_the_broker_and_loses_nothing)
+{
+	int32_t leader;
+
+	begin(s, failures);
+	produce_many(s, "x", 20);
+	CHECK(sim_wait_all_acked(s));
+	leader = sim_leader_of(s, "orders", 0);
+	sim_disk_fail_next(sim_process_disk(sim_broker(s, leader)), SIM_WRITE, 3, -ENOSPC);
+	produce_many(s, "y", 100);
+	CHECK(sim_wait_all_acked(s));
+	CHECK(!sim_process_is_running(sim_broker(s, leader)));
+	CHECK_EQ(sim_bad_ends(s), 1);
+	sim_start(s, leader);
+	produce_many(s, "z", 20);
+	CHECK(sim_wait_all_acked(s));
+	sim_run_ms(s, 2000);
+	CHECK_EQ(sim_check(s), 0);
+	CHECK_EQ(sim_bad_ends(s), 1);
+}
+
+/* The leader's log rots while it is down: it replicates again, and what it set aside stays. */
+SIM_TEST(r48_a_leader_whose_log_rotted_replicates_again)
+{
+	int32_t leader;
+
+	begin(s, failures);
+	produce_many(s, "x", 200);
+	CHECK(sim_wait_all_acked(s));
+	sim_run_ms(s, 2000); /* the recovery point has moved */
+	leader = sim_leader_of(s, "orders", 0);
+	for (int32_t broker = 1; broker <= 3; broker++)
+		sim_power_cut(s, broker);
+	CHECK_EQ(sim_disk_flip(sim_process_disk(sim_broker(s, leader)),
+			       "/data/orders-0/00000000000000000000.log", 100), 0);
+	sim_start_all(s);
+	produce_many(s, "y", 20);
+	CHECK(sim_wait_all_acked(s));
+	CHECK_EQ(sim_acked(s), 220);
+	CHECK_EQ(sim_check(s), 0);
+	CHECK_EQ(sim_bad_ends(s), 0);
+}
+
 static const char *const flush_async[] = {"flush=async", NULL};
 
 static const struct sim_story stories[] = {
@@ -190,6 +236,8 @@ static const struct sim_story stories[] = {
 	SIM_STORY(r38_a_power_cut_of_all_loses_nothing_that_was_acknowledged, .brokers = 3),
 	SIM_STORY(r7_a_leader_that_lost_its_page_cache_does_not_lead_on, .brokers = 3,
 		  .settings = flush_async),
+	SIM_STORY(r46_a_failed_write_ends_the_broker_and_loses_nothing, .brokers = 3),
+	SIM_STORY(r48_a_leader_whose_log_rotted_replicates_again, .brokers = 3),
 	SIM_STORY(r41_a_rolling_restart_is_clean, .brokers = 3),
 	SIM_STORY(r41_a_rolling_restart_is_clean, .brokers = 3, .slot_view = true),
 	SIM_STORY(t2_a_stopped_leader_wakes_up_as_a_follower, .brokers = 3),

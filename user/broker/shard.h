@@ -60,8 +60,8 @@ int shard_listen(struct shard *shard);
 void shard_begin_to_accept(struct shard *shard);
 /* Flushes and closes its logs (R38): a clean shutdown. Returns 0 or the first failure. */
 int shard_close_logs(struct shard *shard);
-/* The end, in two steps, each for all shards: replicas go first, and what waited on them for another
- * shard's request is answered there. After the loops have ended; NULL is fine. */
+/* The end, in two steps, each for all shards: replicas go first, and what waited on them for a
+ * request of another shard is answered there. After the loops have ended; NULL is fine. */
 void shard_stop(struct shard *shard);
 void shard_free(struct shard *shard);
 
