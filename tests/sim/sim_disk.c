@@ -549,6 +549,8 @@ static void keep_flushed(struct node *node, const struct sim_flush *flush)
 	for (int64_t page = 0; page < pages_of(flush->taken.size); page++)
 		if (flush->pages[page])
 			image_copy_page(&node->kept, &flush->taken, page);
+	/* Pages that a failed flush gave up are not in it, and may be its end. */
+	image_grow(&node->kept, flush->taken.size);
 	node->kept.size = flush->taken.size;
 }
 
