@@ -382,6 +382,10 @@ static void closing_arrive_back(struct env *here, struct env_message *message)
 	mem_free(m);
 	if (--control->open_shards > 0)
 		return;
+	/* The loop's round goes on: nothing in it finds a quorum any more. */
+	env_timer_stop(control->worker.env, &control->tick);
+	active_controller_free(control->active);
+	control->active = NULL;
 	quorum_close(control->quorum);
 	control->quorum = NULL;
 	if (control->exit_status == 0 && data_folder_write_clean(broker, control->worker.env) < 0)

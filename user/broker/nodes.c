@@ -24,7 +24,7 @@ static void node_verdict(void *context, int32_t node_id, enum evidence_verdict v
 					    : "silent: nothing proves its death");
 	if (node && verdict == EVIDENCE_ALIVE)
 		node->alive_until_us = env_now_us(control->worker.env) + silence_us;
-	if (verdict != EVIDENCE_NOTHING)
+	if (verdict != EVIDENCE_NOTHING && control->quorum) /* it is closed before the end */
 		quorum_evidence(control->quorum, node_id, is_dead);
 	if (control->active)
 		active_controller_evidence(control->active, node_id, verdict);
@@ -80,7 +80,8 @@ static void lane_broken(void *context, int rc, const struct uuid *incarnation)
 
 	(void)rc;
 	(void)incarnation;
-	quorum_disconnected(control->quorum, node->id);
+	if (control->quorum)
+		quorum_disconnected(control->quorum, node->id);
 	if (node->id == control->leader_id)
 		node_seek_evidence(node);
 }

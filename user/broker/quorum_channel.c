@@ -170,7 +170,7 @@ static void take_answer(struct control *control, const struct quorum_message *qu
 		good = wire_decode_response(&wire_end_quorum_epoch, END_EPOCH_VERSION, &in, &arena,
 					    &correlation_id, &response.end_epoch) == 0 &&
 		       take_end_epoch(&response.end_epoch, &m);
-	if (good)
+	if (good && control->quorum)
 		quorum_receive(control->quorum, &m);
 	arena_done(&arena);
 }
@@ -355,7 +355,8 @@ static void ask_quorum(struct control *control, struct request *request, struct 
 	m->tag = waiting->tag;
 	m->from = request->view.peer; /* the proven one (S9) */
 	m->to = control->worker.broker->identity.node_id;
-	quorum_receive(control->quorum, m);
+	if (control->quorum)
+		quorum_receive(control->quorum, m);
 }
 
 void api_vote(struct request *request)
