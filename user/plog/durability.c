@@ -52,14 +52,15 @@ static int save_epochs(struct plog *log)
 	return rc;
 }
 
-int plog_write_point(struct plog *log)
+int plog_write_point_at(struct plog *log, int64_t offset)
 {
-	size_t place = plog_segment_at(log, log->durable_offset);
+	/* The segment of the last durable record: one that begins at offset may lose its name. */
+	size_t place = plog_segment_at(log, offset - 1);
 	struct recovery_point point = {
-		.offset = log->durable_offset,
+		.offset = offset,
 		.segment_base = log->segments[place]->base_offset,
 		.start_offset = log->start_offset,
-		.epochs_crc = epoch_cache_crc_below(&log->epochs, log->durable_offset),
+		.epochs_crc = epoch_cache_crc_below(&log->epochs, offset),
 	};
 	int rc = log->epochs_dirty ? save_epochs(log) : 0;
 
@@ -69,6 +70,11 @@ int plog_write_point(struct plog *log)
 	log->point_written = true;
 	log->point_written_us = env_now_us(log->env);
 	return rc;
+}
+
+int plog_write_point(struct plog *log)
+{
+	return plog_write_point_at(log, log->durable_offset);
 }
 
 static void point_timer_fired(struct env_timer *timer)

@@ -100,6 +100,8 @@ int plog_roll(struct plog *log);
 /* ---- durability.c ---- */
 /* Writes epochs (when they changed) and the recovery point at min(durable, LEO), not awaited. */
 int plog_write_point(struct plog *log);
+/* The same lower down, for what is about to be truncated. */
+int plog_write_point_at(struct plog *log, int64_t offset);
 /* Something was removed or cut: what a running round proves is no longer what it set out to. */
 void plog_void_round(struct plog *log);
 

@@ -7,10 +7,11 @@
  * What is believed after an unclean start:
  *  1. Segments that end at or below the recovery point: their ends only are looked at. All others
  *     are scanned by CRC; epochs of their batches may not fall either.
- *  2. The recovery point names the segment that holds it. A segment that begins after that one and
- *     below the point, or that one's absence while older ones are there, tell of a truncation that
- *     the point does not know yet: the point is where that segment (or the last older one) begins.
- *     Then bytes of the segment before that lie above its successor's base are leftovers.
+ *  2. The recovery point names the segment that it ends in. The next one, when it begins below the
+ *     point, tells of a truncation that the point does not know yet: the point is where it begins,
+ *     and bytes of the segment before it that lie above its base are leftovers. (A truncation that
+ *     removes segments lowers the point first.) When the named one is gone and older ones are
+ *     there, the point is as good as unknown.
  *  3. The epoch file, if it has the checksum that the point was written with (R48a).
  *  4. A producer snapshot at or below the point, if its own CRC holds.
  * When no slot of the point is sound, everything is scanned: a whole log is fine, and anything bad
@@ -52,11 +53,7 @@ static void follow_truncation(struct opening *o)
 
 	while (after < o->bases.count && bases[after] <= o->point.segment_base)
 		after++;
-	if (after == 0)
-		return; /* older segments are gone too: the log start moved */
-	if (bases[after - 1] != o->point.segment_base)
-		move_point(o, bases[after - 1]);
-	else if (after < o->bases.count)
+	if (after > 0 && bases[after - 1] == o->point.segment_base && after < o->bases.count)
 		move_point(o, bases[after]);
 }
 
@@ -98,8 +95,7 @@ static int load_point(struct opening *o)
 	if (is_marked_corrupt(log))
 		o->clean = false; /* a clean close of a corrupt log cleans nothing */
 	o->epochs_to = o->point.offset;
-	if (o->point_known)
-		follow_truncation(o);
+	follow_truncation(o);
 	return 0;
 }
 
@@ -141,6 +137,17 @@ static int remove_leftovers(struct opening *o)
 	memmove(o->bases.offsets, o->bases.offsets + drop,
 		o->bases.count * sizeof(*o->bases.offsets));
 	return rc;
+}
+
+/* Belief 2: is the segment that the point names missing, and not because the log start moved? */
+static bool point_is_lost(const struct opening *o)
+{
+	const int64_t *bases = o->bases.offsets;
+	size_t above = 0;
+
+	while (above < o->bases.count && bases[above] <= o->point.segment_base)
+		above++;
+	return above > 0 && bases[above - 1] != o->point.segment_base;
 }
 
 static bool must_scan(const struct opening *o, size_t i)
@@ -240,6 +247,8 @@ static int load_segments(struct opening *o)
 {
 	int rc = o->point_known ? remove_leftovers(o) : 0;
 
+	if (o->point_known && point_is_lost(o))
+		o->point_known = false;
 	if (rc == 0)
 		rc = add_first_segment(o);
 	for (size_t i = 0; rc == 0 && !o->bad && i < o->bases.count; i++)

@@ -4,7 +4,7 @@
  *       0    4  "BWRP"
  *       4    8  sequence: the higher one counts; slot = sequence mod 2
  *      12    8  offset
- *      20    8  base offset of the segment that holds it
+ *      20    8  base offset of the segment that holds the record below it
  *      28    8  log start offset
  *      36    4  CRC-32C of the epoch cache below offset
  *      40    4  CRC-32C of all before */

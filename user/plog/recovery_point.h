@@ -6,7 +6,7 @@
 
 struct recovery_point {
 	int64_t offset;       /* everything below it is durable */
-	int64_t segment_base; /* of the segment that holds it, see recovery.c */
+	int64_t segment_base; /* of the segment that holds the record below it, see recovery.c */
 	int64_t start_offset; /* the log start when it was written */
 	uint32_t epochs_crc;  /* of the epoch cache below offset */
 };

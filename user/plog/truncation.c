@@ -21,47 +21,62 @@ static int renew_segment(struct plog *log)
 	return 0;
 }
 
-static int remove_last_segment(struct plog *log, bool *ret_removed)
+static int remove_last_segment(struct plog *log)
 {
-	*ret_removed = true;
 	if (log->segment_count == 1)
 		return renew_segment(log);
 	return segment_remove(log->env, log->folder, plog_pop_segment(log));
 }
 
-/* Cuts the active segment before the batch that holds offset; drops it when that is its first. */
-static int cut_active(struct plog *log, int64_t offset, bool *ret_removed)
+/* Where names of segments go and come back, the recovery point could not tell which is which
+ * (recovery.c, belief 2): it is lowered first, durably, to the segment that stays or is renewed. */
+static int lower_point(struct plog *log, int64_t base_offset)
 {
-	struct segment *active = plog_active(log);
-	struct batch batch;
-	int64_t position;
-	int rc = segment_find(log->env, active, offset, false, &batch, &position);
+	int64_t durable = log->durable_offset;
+	int rc = plog_write_point_at(log, durable < base_offset ? durable : base_offset);
 
-	if (rc <= 0)
-		return rc;
+	return rc == 0 ? env_file_sync(log->env, log->point_file.file) : rc;
+}
+
+/* Removes the segments above `place` and what lies from position on in that one. */
+static int drop_from(struct plog *log, size_t place, int64_t position)
+{
+	struct segment *segment = log->segments[place];
+	int rc = 0;
+
+	while (rc == 0 && log->segment_count > place + 1)
+		rc = remove_last_segment(log);
+	if (rc == 0 && position == 0)
+		rc = remove_last_segment(log);
+	else if (rc == 0 && position < segment->size_bytes)
+		rc = segment_cut(log->env, log->folder, segment, position,
+				 log->options.index_interval_bytes);
 	log->tail_count = 0;
-	if (position == 0)
-		return remove_last_segment(log, ret_removed);
-	return segment_cut(log->env, log->folder, active, position,
-			   log->options.index_interval_bytes);
+	if (rc == 0 && plog_active(log)->size_bytes > 0)
+		rc = plog_add_segment(log);
+	return rc;
 }
 
 static int drop_end(struct plog *log, int64_t offset)
 {
-	bool removed = false;
-	int rc = 0;
+	size_t place = plog_segment_at(log, offset);
+	struct segment *segment = log->segments[place];
+	int64_t position = 0;
+	struct batch batch;
+	bool removes;
+	int rc = segment_find(log->env, segment, offset, false, &batch, &position);
 
-	while (rc == 0 && log->segment_count > 1 && plog_active(log)->base_offset >= offset)
-		rc = remove_last_segment(log, &removed);
+	if (rc < 0)
+		return rc;
 	if (rc == 0)
-		rc = cut_active(log, offset, &removed);
-	if (rc == 0 && plog_active(log)->size_bytes > 0)
-		rc = plog_add_segment(log);
+		position = segment->size_bytes;
+	removes = position == 0 || place + 1 < log->segment_count;
+	rc = removes ? lower_point(log, segment->base_offset) : 0;
+	if (rc == 0)
+		rc = drop_from(log, place, position);
 	/* A file that a power cut brings back must never follow what is appended from now on, and
 	 * the end of an empty log is its file's name. */
-	if (rc == 0 && removed)
-		rc = env_folder_sync(log->env, log->folder);
-	return rc;
+	return rc == 0 && removes ? env_folder_sync(log->env, log->folder) : rc;
 }
 
 /* Offsets, epochs, producers and the recovery point after the segments were cut. */
