@@ -36,7 +36,7 @@ static void must(const char *command)
 
 int small_net_run(enum small_net_place place, const char *format)
 {
-	char name[32], command[256];
+	char name[32], command[512];
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -48,42 +48,47 @@ int small_net_run(enum small_net_place place, const char *format)
 static void add_host(enum small_net_place place, bool for_xdp)
 {
 	const char *build = getenv("BUILD");
-	char name[32], hub[32], command[512];
+	char name[32], hub[32], command[1024];
 
 	small_net_name(place, name);
 	small_net_name(PLACE_SWITCH, hub);
 	snprintf(command, sizeof(command),
-		 "ip netns add %s && ip -n %s link set lo up && "
-		 "ip -n %s link add %s type veth peer name eth0 netns %s && "
-		 "ip -n %s link set %s master br0 up && "
-		 "ip -n %s address add 10.77.0.%s/24 dev eth0 && ip -n %s link set eth0 up",
+		 "ip netns add %s && nsenter --net=/run/netns/%s ip link set lo up && "
+		 "nsenter --net=/run/netns/%s ip link add %s type veth peer name eth0 netns %s && "
+		 "nsenter --net=/run/netns/%s ip link set %s master br0 up && "
+		 "nsenter --net=/run/netns/%s ip address add 10.77.0.%s/24 dev eth0 && nsenter "
+		 "--net=/run/netns/%s ip link set eth0 up",
 		 name, name, hub, places[place], name, hub, places[place], name, hosts[place],
 		 name);
 	must(command);
 	snprintf(command, sizeof(command),
-		 "ip -n %s link set dev %s xdp obj %s/bpf/lab_pass.bpf.o sec xdp",
-		 hub, places[place], build ? build : "build");
+		 "pin=/sys/fs/bpf/%s-%s; bpftool prog load %s/bpf/lab_pass.bpf.o $pin type xdp && "
+		 "nsenter --net=/run/netns/%s bpftool net attach xdp pinned $pin dev %s && "
+		 "rm $pin",
+		 hub, places[place], build ? build : "build", hub, places[place]);
 	if (for_xdp)
 		must(command);
 }
 
 void small_net_up(bool for_xdp)
 {
-	char hub[32], command[256];
+	char hub[32], command[512];
 
 	/* Where maps are pinned: there on a machine that systemd started. */
 	must("mountpoint -q /sys/fs/bpf || mount -t bpf bpf /sys/fs/bpf");
 	small_net_name(PLACE_SWITCH, hub);
 	snprintf(command, sizeof(command),
-		 "ip netns add %s && ip -n %s link add br0 type bridge forward_delay 0 "
-		 "mcast_snooping 0 && ip -n %s link set br0 up",
+		 "ip netns add %s && nsenter --net=/run/netns/%s ip link add br0 type bridge "
+		 "forward_delay 0 "
+		 "mcast_snooping 0 && nsenter --net=/run/netns/%s ip link set br0 up",
 		 hub, hub, hub);
 	must(command);
 	add_host(PLACE_NODE1, for_xdp);
 	add_host(PLACE_NODE2, for_xdp);
 	add_host(PLACE_CLIENT, for_xdp);
 	if (for_xdp)
-		small_net_run(PLACE_CLIENT, "ip netns exec %s ethtool -K eth0 tx off >/dev/null");
+		small_net_run(PLACE_CLIENT,
+			      "nsenter --net=/run/netns/%s ethtool -K eth0 tx off >/dev/null");
 }
 
 void small_net_down(void)

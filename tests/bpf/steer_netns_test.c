@@ -35,9 +35,9 @@ enum {
 
 struct node {
 	pid_t bwsteer;
-	int session;           /* the socket to its bwsteer, or -1 */
+	int session; /* the socket to its bwsteer, or -1 */
 	bool renews;
-	bool lost_lease;       /* it was told so */
+	bool lost_lease; /* it was told so */
 	int acked, last_result;
 	int listeners[SLOTS];
 };
@@ -47,7 +47,7 @@ struct world {
 	uint64_t offset;
 	uint32_t holders[SLOTS]; /* node ids, 1 and 2 */
 	uint64_t epochs[SLOTS];
-	int held[HELD_MAX];      /* accepted connections: open until the end */
+	int held[HELD_MAX]; /* accepted connections: open until the end */
 	size_t held_count;
 };
 
@@ -152,11 +152,12 @@ static struct steer_address slot_address(int slot)
 static void publish_to(struct world *w, int i)
 {
 	struct node *n = &w->nodes[i];
-	struct steer_image_begin begin = {
-		.header = header_of(STEER_IMAGE_BEGIN),
-		.metadata_offset = w->offset, .slots = SLOTS, .brokers = NODES};
-	struct steer_image_end end = {
-		.header = header_of(STEER_IMAGE_END), .metadata_offset = w->offset};
+	struct steer_image_begin begin = {.header = header_of(STEER_IMAGE_BEGIN),
+					  .metadata_offset = w->offset,
+					  .slots = SLOTS,
+					  .brokers = NODES};
+	struct steer_image_end end = {.header = header_of(STEER_IMAGE_END),
+				      .metadata_offset = w->offset};
 	int acked = n->acked;
 	uint64_t until = now_ms() + PATIENCE_MS;
 
@@ -289,7 +290,8 @@ static int wait_for_reset(struct world *w, int client)
 
 static bool has_address(enum small_net_place place)
 {
-	return small_net_run(place, "ip -n %s -o address show dev eth0 | grep -q 10.77.0.100") == 0;
+	return small_net_run(place, "nsenter --net=/run/netns/%s ip -o address show dev eth0 | "
+				    "grep -q 10.77.0.100") == 0;
 }
 
 static bool wait_for_address(struct world *w, enum small_net_place place, bool wanted)
@@ -310,10 +312,11 @@ static bool client_follows_to_node2(struct world *w)
 	uint64_t until = now_ms() + PATIENCE_MS;
 
 	while (now_ms() < until) {
-		if (small_net_run(PLACE_CLIENT,
-				  "n=%s; mac=$(ip -n ${n%%-*}-n2 -o link show eth0 |"
-				  " grep -o 'ether [^ ]*'); ip -n $n neigh show 10.77.0.100 |"
-				  " grep -q \"${mac#ether }\"") == 0)
+		if (small_net_run(PLACE_CLIENT, "n=%s; mac=$(nsenter --net=/run/netns/${n%%-*}-n2 "
+						"ip -o link show eth0 |"
+						" grep -o 'ether [^ ]*'); nsenter "
+						"--net=/run/netns/$n ip neigh show 10.77.0.100 |"
+						" grep -q \"${mac#ether }\"") == 0)
 			return true;
 		pause_a_step(w);
 	}
@@ -332,8 +335,10 @@ static const char *build_folder(void)
 static void start_bwsteer(struct world *w, int i, const char *mode)
 {
 	char program[256], instance[64], path[96], mode_pair[32];
-	char *arguments[] = {program, "--set", "steer.interface=eth0", "--set", instance, "--set",
-			     path,    "--set", mode_pair,              NULL};
+	char *arguments[] = {program, "--set",  "steer.interface=eth0",
+			     "--set", instance, "--set",
+			     path,    "--set",  mode_pair,
+			     NULL};
 
 	snprintf(program, sizeof(program), "%s/bwsteer", build_folder());
 	snprintf(instance, sizeof(instance), "steer.instance=bwt%d-%d", (int)getpid(), i);
@@ -535,10 +540,11 @@ static void a_bwsteer_that_is_stopped_takes_everything_with_it(void **state)
 	disconnect_broker(w, 0);
 	stop_bwsteer(w, 0, SIGTERM);
 	assert_false(has_address(PLACE_NODE1));
-	assert_int_equal(small_net_run(PLACE_NODE1,
-				       "ip netns exec %s tc filter show dev eth0 ingress |"
-				       " grep -q bw_"),
-			 1);
+	assert_int_equal(
+		small_net_run(PLACE_NODE1,
+			      "nsenter --net=/run/netns/%s tc filter show dev eth0 ingress |"
+			      " grep -q bw_"),
+		1);
 	end(w);
 }
 
