@@ -47,9 +47,8 @@ bool replica_error_is_verdict(enum replica_error error)
 
 enum replica_error replica_error_if_vouched(const struct worker *worker, enum replica_error error)
 {
-	bool is_final = replica_error_is_verdict(error) || error == REPLICA_OFFSET_OUT_OF_RANGE;
-
-	if (is_final && env_now_us(worker->env) > worker->broker->vouched_until_us)
+	if (error == REPLICA_OFFSET_OUT_OF_RANGE &&
+	    env_now_us(worker->env) > worker->broker->vouched_until_us)
 		return REPLICA_NOT_LEADER;
 	return error;
 }

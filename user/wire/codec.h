@@ -87,12 +87,6 @@ struct wire_schema {
 	size_t size; /* of the struct */
 };
 
-/* Who may send a request (S9): a bit mask. */
-enum wire_listeners {
-	WIRE_CLIENTS = 1,  /* plain and slot listeners, and forwarded connections */
-	WIRE_BROKERS = 2,  /* peer connections on the internal listener */
-};
-
 /* One API: its request and its response. */
 struct wire_api {
 	const char *name;
