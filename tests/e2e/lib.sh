@@ -98,6 +98,7 @@ end_single()
 
 	end_producer
 	stop_broker KILL
+	! mountpoint -q "$work/data" || until_true 5 umount "$work/data" # a disk of the test's own
 	[ $status -eq 0 ] || [ ! -e "$work/broker.log" ] || tail -n 20 "$work/broker.log"
 	rm -rf "$work"
 }
