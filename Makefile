@@ -37,6 +37,7 @@ include tests/tests.mk
 
 .PHONY: help deps all run check check-slow asan ubsan tidy bench clean
 .DEFAULT_GOAL := all
+.SECONDARY: # objects are kept: the mutants of the simulator link them again
 
 help: ## what the targets do
 	@grep -hE '^[a-z0-9-]+:.*##' Makefile tests/tests.mk | sed -E 's/:[^#]*## */\t/' | \
