@@ -16,7 +16,7 @@ TEST_PROGRAMS = $(UNIT_TESTS) $(BPF_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) \
 unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
 # The simulated world, and whole brokers with their clients in it.
 sim_world := $(patsubst %,$(BUILD)/obj/tests/sim/sim_%.o,\
-	world process loop files net stream disk)
+	world process loop files net stream datagrams disk)
 sim_cluster := $(sim_world) $(patsubst %,$(BUILD)/obj/tests/sim/sim_%.o,\
 	cluster client link producer reader history replicas apart)
 # The tests of logs and replicas run on a simulated disk.

@@ -5,7 +5,8 @@
  *     sim_loop.c     one loop: rounds, timers, messages; the table of env functions
  *     sim_files.c    files by way of sim_disk, flush tickets, cold reads
  *     sim_net.c      links, routes, listeners, how connections begin
- *     sim_stream.c   connections: bytes and ends */
+ *     sim_stream.c   connections: bytes and ends
+ *     sim_datagrams.c  UDP, and what a hostile network makes of it */
 #pragma once
 
 #include "base/buffer.h"
@@ -41,6 +42,10 @@ struct sim_world {
 	struct sim_connection *connections;               /* utlist, oldest first */
 	struct sim_holder *holders;
 	uint64_t next_connection;
+	struct sim_datagram_faults datagram_faults;
+	struct sim_datagram *datagrams; /* under way, utlist */
+	struct sim_datagram *overheard; /* the last ones that were sent, utlist, oldest first */
+	unsigned overheard_count;
 };
 
 void sim_write_line(struct sim_world *world, const char *who, const char *level, const char *line);
@@ -106,6 +111,7 @@ struct sim_process {
 	struct sim_event exit;
 	struct env_socket *sockets;     /* every one of the program, utlist */
 	struct sim_listener *listeners; /* utlist */
+	struct sim_port *ports;         /* utlist */
 	struct sim_post *posts;         /* on their way between loops, utlist */
 	struct sim_ticket *tickets;     /* flushes and reads under way, utlist */
 	struct sim_lock *locks;         /* folders that it has locked */
@@ -149,10 +155,12 @@ void sim_read_ahead(struct env *env, struct env_read_ahead *read);
 
 /* ---- the network ---- */
 
+struct sim_datagram;
 struct sim_end;
 struct sim_listener;
+struct sim_port;
 
-/* A descriptor: the program's hold on a listener or on one end of a connection. */
+/* A descriptor: the program's hold on a listener, on one end of a connection, or on a UDP port. */
 struct env_socket {
 	struct sim_process *process;
 	struct sim_loop *loop; /* NULL while detached */
@@ -163,8 +171,9 @@ struct env_socket {
 	struct env_socket *ready_prev, *ready_next;
 	struct env_socket **in_list; /* the loop's list that holds it, or NULL */
 
-	struct sim_end *end; /* both NULL: the process is gone */
+	struct sim_end *end; /* all three NULL: the process is gone */
 	struct sim_listener *listener;
+	struct sim_port *port;
 	int error; /* the first that it told, as env_socket_error() keeps it */
 	struct net_address local, peer;
 };
@@ -235,6 +244,8 @@ static inline struct sim_end *sim_end_peer(struct sim_end *end)
 }
 
 void sim_net_free(struct sim_world *world);
+bool sim_net_has_address(const struct sim_process *process, const struct net_address *address);
+bool sim_net_is_loopback(const struct net_address *address);
 void sim_end_init(struct sim_end *end, struct sim_connection *connection,
 		  struct sim_process *process);
 struct sim_connection *sim_connection_new(struct sim_world *world, struct sim_process *from,
@@ -268,6 +279,18 @@ void sim_end_reset(struct sim_end *end);
 /* The program lets go of it: FIN after what was sent, or a reset when bytes are unread. */
 void sim_end_close(struct sim_end *end);
 void sim_end_send(struct sim_end *end);
+
+/* The port and what waits in it are gone. NULL is fine. */
+void sim_port_close(struct sim_port *port);
+bool sim_port_has_datagrams(const struct sim_port *port);
+void sim_datagrams_free(struct sim_world *world);
+int sim_datagrams_open(struct env *env, const struct net_address *address,
+		       struct env_listen_options options, env_socket_ready *ready, void *context,
+		       struct env_socket **ret);
+int sim_datagrams_send(struct env *env, struct env_socket *socket, const struct net_address *to,
+		       const struct iovec *pieces, int count, size_t segment_bytes);
+int sim_datagrams_receive(struct env *env, struct env_socket *socket, struct env_datagrams *ret,
+			  int most);
 
 int sim_listen(struct env *env, const struct net_address *address,
 	       struct env_listen_options options, env_socket_ready *ready, void *context,

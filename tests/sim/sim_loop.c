@@ -314,4 +314,7 @@ const struct env_ops sim_ops = {
 	.socket_close = sim_socket_close,
 	.socket_detach = sim_socket_detach,
 	.socket_attach = sim_socket_attach,
+	.datagrams_open = sim_datagrams_open,
+	.datagrams_send = sim_datagrams_send,
+	.datagrams_receive = sim_datagrams_receive,
 };

@@ -71,7 +71,7 @@ void sim_net_mend_all(struct sim_world *world)
 
 /* ---- routes ---- */
 
-static bool has_address(const struct sim_process *process, const struct net_address *address)
+bool sim_net_has_address(const struct sim_process *process, const struct net_address *address)
 {
 	for (unsigned i = 0; i < process->address_count; i++)
 		if (memcmp(process->addresses[i].ip, address->ip, sizeof(address->ip)) == 0)
@@ -79,7 +79,7 @@ static bool has_address(const struct sim_process *process, const struct net_addr
 	return false;
 }
 
-static bool is_loopback(const struct net_address *address)
+bool sim_net_is_loopback(const struct net_address *address)
 {
 	return net_address_is_ipv4(address) && address->ip[12] == 127;
 }
@@ -139,10 +139,10 @@ static struct sim_process *find_route(struct sim_process *from, const struct net
 {
 	struct sim_world *world = from->world;
 
-	if (is_loopback(to))
+	if (sim_net_is_loopback(to))
 		return from;
 	for (unsigned i = 0; i < world->process_count; i++)
-		if (has_address(world->processes[i], to))
+		if (sim_net_has_address(world->processes[i], to))
 			return world->processes[i];
 	return find_holder(world, to);
 }
@@ -195,7 +195,7 @@ static void syn_arrives(struct sim_connection *connection)
 	}
 	connection->listener = find_listener(to, &connection->to);
 	sim_end_init(&connection->ends[1], connection, to);
-	if (!has_address(to, &connection->to) && !is_loopback(&connection->to))
+	if (!sim_net_has_address(to, &connection->to) && !sim_net_is_loopback(&connection->to))
 		tell_route(connection, to);
 	if (!connection->listener)
 		connection->ends[1].state = SIM_GONE;
@@ -296,7 +296,7 @@ struct sim_connection *sim_connection_new(struct sim_world *world, struct sim_pr
 	connection->world = world;
 	connection->number = ++world->next_connection;
 	connection->to = *to;
-	connection->from = is_loopback(to) ? *to : from->addresses[0];
+	connection->from = sim_net_is_loopback(to) ? *to : from->addresses[0];
 	connection->from.port = take_port(from);
 	connection->handshake.run = handshake;
 	sim_end_init(&connection->ends[0], connection, from);
@@ -326,7 +326,8 @@ static int check_free(struct sim_process *process, const struct net_address *add
 {
 	struct sim_listener *other;
 
-	if (!options.any_address && !is_loopback(address) && !has_address(process, address))
+	if (!options.any_address && !sim_net_is_loopback(address) &&
+	    !sim_net_has_address(process, address))
 		return -EADDRNOTAVAIL;
 	DL_FOREACH(process->listeners, other)
 		if (net_address_equal(&other->address, address) &&
@@ -425,6 +426,7 @@ void sim_net_close_later(struct sim_process *process)
 			sim_event_start(world, &socket->listener->late_close, at_us);
 		if (socket->listener)
 			socket->listener->socket = NULL;
+		sim_port_close(socket->port);
 		socket->end = NULL;
 		socket->listener = NULL;
 	}
@@ -468,6 +470,7 @@ void sim_net_forget(struct sim_process *process)
 
 	DL_FOREACH(process->sockets, socket) {
 		sim_socket_unlist(socket);
+		sim_port_close(socket->port);
 		socket->end = NULL;
 		socket->listener = NULL;
 	}
@@ -515,4 +518,5 @@ void sim_net_free(struct sim_world *world)
 		world->holders = holder->next;
 		mem_free(holder);
 	}
+	sim_datagrams_free(world);
 }

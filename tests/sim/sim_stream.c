@@ -77,6 +77,8 @@ unsigned sim_socket_events(const struct env_socket *socket)
 
 	if (socket->listener && socket->listener->waiting)
 		events |= ENV_READABLE;
+	if (socket->port && sim_port_has_datagrams(socket->port))
+		events |= ENV_READABLE;
 	if (end && end->state == SIM_GONE)
 		events |= ENV_READABLE | ENV_WRITABLE;
 	if (end && end->state == SIM_OPEN) {
@@ -170,6 +172,7 @@ void sim_socket_close(struct env *env, struct env_socket *socket, bool reset)
 		end->socket = NULL;
 	if (listener)
 		listener->socket = NULL;
+	sim_port_close(socket->port);
 	socket_free(socket);
 	if (listener)
 		sim_listener_close(listener);

@@ -120,3 +120,14 @@ void sim_net_drop_connections(struct sim_world *world, struct sim_process *proce
  * (F9: steering is a hint). Listening on it needs any_address. The port counts. */
 void sim_world_set_holder(struct sim_world *world, const struct net_address *address,
 			  struct sim_process *process);
+
+/* What happens to UDP datagrams; each with a chance of one in so many, 0 = never. */
+struct sim_datagram_faults {
+	unsigned lost_one_in;
+	unsigned doubled_one_in;
+	unsigned late_one_in;     /* by up to 50 ms: others overtake it */
+	unsigned corrupt_one_in;  /* a few bits are turned, or its end is missing */
+	unsigned replayed_one_in; /* one that was sent before comes again, to anybody */
+	unsigned forged_one_in;   /* the same changed, from anybody */
+};
+void sim_net_set_datagram_faults(struct sim_world *world, struct sim_datagram_faults faults);

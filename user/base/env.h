@@ -82,6 +82,20 @@ struct env_listen_options {
 	bool shared_port; /* SO_REUSEPORT: one listener for each shard */
 };
 
+/* What one sender sent: a datagram, or several in one buffer, all but the last of the same size. */
+struct env_datagrams {
+	struct net_address from;
+	const uint8_t *bytes;
+	size_t size;          /* never 0 */
+	size_t segment_bytes; /* of each datagram but the last; at most size */
+};
+
+enum {
+	ENV_SEND_DATAGRAMS = 64,         /* in one env_datagrams_send() */
+	ENV_SEND_BYTES = 65000,          /* of them together */
+	ENV_DATAGRAM_MOST_BYTES = 65535, /* of one that arrives, or of several in one buffer */
+};
+
 struct env_ops {
 	/* Monotonic, microseconds since boot (CLOCK_BOOTTIME): comparable with valid_until. */
 	uint64_t (*now_us)(struct env *env);
@@ -168,6 +182,22 @@ struct env_ops {
 	void (*socket_detach)(struct env *env, struct env_socket *socket);
 	void (*socket_attach)(struct env *env, struct env_socket *socket, env_socket_ready *ready,
 			      void *context);
+
+	/* UDP, never blocking. It watches ENV_READABLE at first, like a listener. With shared_port
+	 * each loop may have a socket on the address; a sender's datagrams all reach the same. */
+	int (*datagrams_open)(struct env *env, const struct net_address *address,
+			      struct env_listen_options options, env_socket_ready *ready,
+			      void *context, struct env_socket **ret);
+	/* Sends the pieces' bytes as datagrams of segment_bytes each; the last may be shorter. At
+	 * most ENV_SEND_DATAGRAMS and ENV_SEND_BYTES. 0 or -errno (-EAGAIN: the queue is full);
+	 * what the network then loses nobody is told. */
+	int (*datagrams_send)(struct env *env, struct env_socket *socket,
+			      const struct net_address *to, const struct iovec *pieces, int count,
+			      size_t segment_bytes);
+	/* What has arrived, from any sender: writes up to `most` and returns how many, 0 when
+	 * nothing is there. The bytes are the socket's, until the next call for it. */
+	int (*datagrams_receive)(struct env *env, struct env_socket *socket,
+				 struct env_datagrams *ret, int most);
 };
 
 struct env {
@@ -400,6 +430,26 @@ static inline void env_socket_attach(struct env *env, struct env_socket *socket,
 				     env_socket_ready *ready, void *context)
 {
 	env->ops->socket_attach(env, socket, ready, context);
+}
+
+static inline int env_datagrams_open(struct env *env, const struct net_address *address,
+				     struct env_listen_options options, env_socket_ready *ready,
+				     void *context, struct env_socket **ret)
+{
+	return env->ops->datagrams_open(env, address, options, ready, context, ret);
+}
+
+static inline int env_datagrams_send(struct env *env, struct env_socket *socket,
+				     const struct net_address *to, const struct iovec *pieces,
+				     int count, size_t segment_bytes)
+{
+	return env->ops->datagrams_send(env, socket, to, pieces, count, segment_bytes);
+}
+
+static inline int env_datagrams_receive(struct env *env, struct env_socket *socket,
+					struct env_datagrams *ret, int most)
+{
+	return env->ops->datagrams_receive(env, socket, ret, most);
 }
 
 #define env_log(env, level, ...) log_line((env)->log, level, __VA_ARGS__)

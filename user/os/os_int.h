@@ -25,6 +25,8 @@ enum {
 	OS_CACHE_PROBE_BYTES = 128 * 1024, /* one probed byte stands for so many */
 	OS_READ_AHEAD_BYTES = 128 * 1024,
 	OS_WRITE_PIECES = 64,
+	OS_DATAGRAM_BUFFERS = 8, /* filled by one receive, each with what one sender sent */
+	OS_DATAGRAM_QUEUE_BYTES = 4 * 1024 * 1024, /* asked of the kernel, which may give less */
 };
 
 #define OS_CONTAINER(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
@@ -184,7 +186,9 @@ int os_read_ahead_start(struct os_read_ahead *reads, unsigned count);
 void os_read_ahead_done(struct os_read_ahead *reads);
 void os_read_ahead_ask(struct env *env, struct env_read_ahead *read);
 
-/* ---- sockets (os_socket.c, os_listen.c) ---- */
+/* ---- sockets (os_socket.c, os_listen.c, os_datagrams.c) ---- */
+
+struct os_datagrams;
 
 struct env_socket {
 	struct os_watch watch;
@@ -200,6 +204,8 @@ struct env_socket {
 	/* Of a listener only: it rests after running out of descriptors. */
 	struct env_timer rest;
 	bool starved; /* said so, and nothing was accepted since */
+	struct os_datagrams *datagrams; /* NULL: TCP */
+	bool one_by_one; /* the kernel refused to cut what it sends into datagrams */
 };
 
 union os_socket_address {
@@ -215,6 +221,8 @@ struct env_socket *os_socket_new(struct os_loop *loop, int fd, env_socket_ready 
 				 void *context);
 /* Tells epoll what is wanted now. */
 void os_socket_update(struct env_socket *socket);
+/* Sets what env_listen_options says. 0 or -errno. */
+int os_socket_set_options(int fd, bool ipv6, struct env_listen_options options);
 
 int os_listen(struct env *env, const struct net_address *address, struct env_listen_options options,
 	      env_socket_ready *ready, void *context, struct env_socket **ret);
@@ -236,6 +244,14 @@ void os_socket_close(struct env *env, struct env_socket *socket, bool reset);
 void os_socket_detach(struct env *env, struct env_socket *socket);
 void os_socket_attach(struct env *env, struct env_socket *socket, env_socket_ready *ready,
 		      void *context);
+
+int os_datagrams_open(struct env *env, const struct net_address *address,
+		      struct env_listen_options options, env_socket_ready *ready, void *context,
+		      struct env_socket **ret);
+int os_datagrams_send(struct env *env, struct env_socket *socket, const struct net_address *to,
+		      const struct iovec *pieces, int count, size_t segment_bytes);
+int os_datagrams_receive(struct env *env, struct env_socket *socket, struct env_datagrams *ret,
+			 int most);
 
 /* ---- the process (os_process.c) ---- */
 

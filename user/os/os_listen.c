@@ -22,15 +22,11 @@ static int switch_on(int fd, int level, int option)
 	return setsockopt(fd, level, option, &one, sizeof(one)) < 0 ? -errno : 0;
 }
 
-static int set_options(int fd, bool ipv6, struct env_listen_options options)
+int os_socket_set_options(int fd, bool ipv6, struct env_listen_options options)
 {
-	int rc = switch_on(fd, SOL_SOCKET, SO_REUSEADDR);
-
-	if (rc == 0)
-		rc = switch_on(fd, IPPROTO_TCP, TCP_NODELAY);
 	/* [::] and 0.0.0.0 are two listeners: IPv4 never arrives in disguise. */
-	if (rc == 0 && ipv6)
-		rc = switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
+	int rc = ipv6 ? switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY) : 0;
+
 	/* S5: every broker accepts every slot, whoever has the address. */
 	if (rc == 0 && options.any_address)
 		rc = ipv6 ? switch_on(fd, IPPROTO_IPV6, IPV6_FREEBIND)
@@ -38,6 +34,15 @@ static int set_options(int fd, bool ipv6, struct env_listen_options options)
 	if (rc == 0 && options.shared_port)
 		rc = switch_on(fd, SOL_SOCKET, SO_REUSEPORT);
 	return rc;
+}
+
+static int set_options(int fd, bool ipv6, struct env_listen_options options)
+{
+	int rc = switch_on(fd, SOL_SOCKET, SO_REUSEADDR);
+
+	if (rc == 0)
+		rc = switch_on(fd, IPPROTO_TCP, TCP_NODELAY);
+	return rc == 0 ? os_socket_set_options(fd, ipv6, options) : rc;
 }
 
 static void rested(struct env_timer *timer)

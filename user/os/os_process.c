@@ -55,6 +55,9 @@ static const struct env_ops os_ops = {
 	.socket_close = os_socket_close,
 	.socket_detach = os_socket_detach,
 	.socket_attach = os_socket_attach,
+	.datagrams_open = os_datagrams_open,
+	.datagrams_send = os_datagrams_send,
+	.datagrams_receive = os_datagrams_receive,
 };
 
 static struct os_loop *control_loop(struct os_process *process)

@@ -10,7 +10,7 @@
  *     the reason.
  *  4. The kernel tells an error once; `error` keeps it for os_socket_error().
  *
- * Leaves listening and accepting to os_listen.c. */
+ * Leaves listening and accepting to os_listen.c, UDP to os_datagrams.c. */
 #include "os/os_int.h"
 
 #include "base/mem.h"
@@ -166,6 +166,7 @@ void os_socket_close(struct env *env, struct env_socket *socket, bool reset)
 	if (reset)
 		setsockopt(socket->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 	close(socket->fd); /* no duplicate exists, so it leaves the epoll set too */
+	mem_free(socket->datagrams);
 	mem_free(socket);
 }
 
