@@ -90,7 +90,7 @@ tidy: ## check what STYLE says and a machine can see
 check: deps ## run all tests that fit 25 minutes on two cores
 	@$(call build_all,all test-programs) tests/run check
 
-check-slow: deps ## run the rest; SLICE=2/4 runs the second of four slices
+check-slow: deps ## run the rest; SLICE=2/4 is a quarter, SLICE=kill what is named so
 	@$(call build_all,all test-programs) tests/run check-slow $(SLICE)
 
 # Under a sanitizer: unit tests, simulations (one seed in 16), hostile bytes, a single real broker.

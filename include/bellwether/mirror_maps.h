@@ -3,7 +3,7 @@
  *
  *   map                 key                 value                        written by  read by
  *   bw_mirrors          slot, __u32         struct mirror_set            bwsteer     program
- *   bw_mirror_verdicts  enum mirror_verdict struct verdict_stats, CPU    program     bwsteer, people
+ *   bw_mirror_verdicts  enum mirror_verdict struct verdict_stats, CPU    program     people
  *
  * A set is there only while this node holds the slot. A failed lookup is always correct: the frame
  * goes on to the one follower that it is addressed to. */
