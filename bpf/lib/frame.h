@@ -26,6 +26,8 @@ struct frame {
 
 enum {
 	FRAME_PARSED = -1,           /* else an enum steer_verdict */
+	CARRIED_MAX = 0xffff,
+	PORTS_BYTES = 4,             /* what is read of a TCP header inside an ICMP error */
 	IP_FRAGMENT_BITS = 0x3fff,   /* more fragments, and the offset */
 	ICMP4_UNREACHABLE = 3,       /* RFC 792 */
 	ICMP4_TOO_BIG = 4,           /* its code: fragmentation needed (RFC 1191) */
@@ -46,10 +48,17 @@ static __always_inline void frame_map_ipv4(__u8 to[16], __be32 address)
 	__builtin_memcpy(to + 12, &address, 4);
 }
 
-static __always_inline int frame_parse_tcp(const struct tcphdr *tcp, const void *end,
-					   struct frame *f)
+/* How much the packet carries by its own account: what lies behind is the frame's padding, and
+ * ports in the padding are no ports. A length of 0 is a super-packet's above 64 KiB. */
+static __always_inline __s32 frame_carried(__be16 length, __s32 header_bytes)
 {
-	if ((const void *)(tcp + 1) > end)
+	return length ? bpf_ntohs(length) - header_bytes : CARRIED_MAX;
+}
+
+static __always_inline int frame_parse_tcp(const struct tcphdr *tcp, const void *end,
+					   __s32 carried, struct frame *f)
+{
+	if ((const void *)(tcp + 1) > end || carried < (__s32)sizeof(*tcp))
 		return STEER_PASS_SHORT;
 	f->key.port = tcp->dest;
 	f->is_syn = tcp->syn && !tcp->ack;
@@ -58,16 +67,17 @@ static __always_inline int frame_parse_tcp(const struct tcphdr *tcp, const void 
 
 /* The inner header is the holder's own packet: its source is the slot. */
 static __always_inline int frame_parse_too_big4(const struct icmp_start *icmp, const void *end,
-						__be32 destination, struct frame *f)
+						__s32 carried, __be32 destination, struct frame *f)
 {
 	const struct iphdr *inner = (const void *)(icmp + 1);
 	const __be16 *ports = (const void *)(inner + 1);
 
-	if ((const void *)inner > end)
+	if ((const void *)inner > end || carried < (__s32)sizeof(*icmp))
 		return STEER_PASS_SHORT;
 	if (icmp->type != ICMP4_UNREACHABLE || icmp->code != ICMP4_TOO_BIG)
 		return STEER_PASS_NOT_TCP;
-	if ((const void *)(ports + 2) > end)
+	if ((const void *)(ports + 2) > end ||
+	    carried < (__s32)(sizeof(*icmp) + sizeof(*inner)) + PORTS_BYTES)
 		return STEER_PASS_SHORT;
 	if (inner->version != 4 || inner->ihl != 5 || inner->protocol != IPPROTO_TCP ||
 	    inner->saddr != destination || (inner->frag_off & bpf_htons(IP_FRAGMENT_BITS)))
@@ -80,7 +90,7 @@ static __always_inline int frame_parse_too_big4(const struct icmp_start *icmp, c
 static __always_inline int frame_parse_ipv4(const struct iphdr *ip, const void *end,
 					    struct frame *f)
 {
-	__u16 total;
+	__s32 carried;
 
 	if ((const void *)(ip + 1) > end)
 		return STEER_PASS_SHORT;
@@ -90,16 +100,13 @@ static __always_inline int frame_parse_ipv4(const struct iphdr *ip, const void *
 		return STEER_PASS_OPTIONS;
 	if (ip->frag_off & bpf_htons(IP_FRAGMENT_BITS))
 		return STEER_PASS_FRAGMENT;
-	/* Ports in the padding are no ports; a length of 0 is a super-packet above 64 KiB. */
-	total = bpf_ntohs(ip->tot_len);
-	if (total != 0 && total < sizeof(*ip) + sizeof(struct tcphdr))
-		return STEER_PASS_SHORT;
+	carried = frame_carried(ip->tot_len, sizeof(*ip));
 	f->hops = ip->ttl;
 	frame_map_ipv4(f->key.address, ip->daddr);
 	if (ip->protocol == IPPROTO_TCP)
-		return frame_parse_tcp((const void *)(ip + 1), end, f);
+		return frame_parse_tcp((const void *)(ip + 1), end, carried, f);
 	if (ip->protocol == IPPROTO_ICMP)
-		return frame_parse_too_big4((const void *)(ip + 1), end, ip->daddr, f);
+		return frame_parse_too_big4((const void *)(ip + 1), end, carried, ip->daddr, f);
 	return STEER_PASS_NOT_TCP;
 }
 
@@ -113,16 +120,17 @@ static __always_inline int frame_is_to(const struct frame *f, const __be32 addre
 }
 
 static __always_inline int frame_parse_too_big6(const struct icmp_start *icmp, const void *end,
-						struct frame *f)
+						__s32 carried, struct frame *f)
 {
 	const struct ipv6hdr *inner = (const void *)(icmp + 1);
 	const __be16 *ports = (const void *)(inner + 1);
 
-	if ((const void *)inner > end)
+	if ((const void *)inner > end || carried < (__s32)sizeof(*icmp))
 		return STEER_PASS_SHORT;
 	if (icmp->type != ICMP6_TOO_BIG)
 		return STEER_PASS_NOT_TCP;
-	if ((const void *)(ports + 2) > end)
+	if ((const void *)(ports + 2) > end ||
+	    carried < (__s32)(sizeof(*icmp) + sizeof(*inner)) + PORTS_BYTES)
 		return STEER_PASS_SHORT;
 	if (inner->version != 6 || inner->nexthdr != IPPROTO_TCP ||
 	    !frame_is_to(f, inner->saddr.in6_u.u6_addr32))
@@ -132,25 +140,31 @@ static __always_inline int frame_parse_too_big6(const struct icmp_start *icmp, c
 	return FRAME_PARSED;
 }
 
+/* In bw_slots such an address is an IPv4 slot's; in a frame it is nobody's (RFC 4291). */
+static __always_inline int frame_is_mapped(const __be32 address[4])
+{
+	return (address[0] | address[1] | (address[2] ^ bpf_htonl(0xffff))) == 0;
+}
+
 static __always_inline int frame_parse_ipv6(const struct ipv6hdr *ip, const void *end,
 					    struct frame *f)
 {
-	__u16 length;
+	__s32 carried;
 
 	if ((const void *)(ip + 1) > end)
 		return STEER_PASS_SHORT;
 	if (ip->version != 6)
 		return STEER_PASS_NOT_IP;
+	if (frame_is_mapped(ip->daddr.in6_u.u6_addr32))
+		return STEER_PASS_NO_SLOT;
 	f->hops = ip->hop_limit;
 	__builtin_memcpy(f->key.address, &ip->daddr, 16);
-	length = bpf_ntohs(ip->payload_len);
+	carried = frame_carried(ip->payload_len, 0);
 	switch (ip->nexthdr) {
 	case IPPROTO_TCP:
-		if (length != 0 && length < sizeof(struct tcphdr))
-			return STEER_PASS_SHORT;
-		return frame_parse_tcp((const void *)(ip + 1), end, f);
+		return frame_parse_tcp((const void *)(ip + 1), end, carried, f);
 	case IPPROTO_ICMPV6:
-		return frame_parse_too_big6((const void *)(ip + 1), end, f);
+		return frame_parse_too_big6((const void *)(ip + 1), end, carried, f);
 	case IPPROTO_FRAGMENT:
 		return STEER_PASS_FRAGMENT;
 	case IPPROTO_HOPOPTS:

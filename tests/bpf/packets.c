@@ -46,9 +46,9 @@ void packet_seal4(struct packet *p)
 	bytes_store_u16(ip + 10, (uint16_t)~sum16(ip, header4_bytes(p)));
 }
 
-bool packet_is_sealed4(const struct packet *p)
+uint16_t packet_sum4(const struct packet *p)
 {
-	return sum16(p->bytes + ETHERNET_BYTES, header4_bytes(p)) == 0xffff;
+	return (uint16_t)sum16(p->bytes + ETHERNET_BYTES, header4_bytes(p));
 }
 
 static uint8_t *put_ethernet(struct packet *p, uint16_t type)
@@ -152,4 +152,18 @@ struct packet packet_too_big6(void)
 	put_tcp(at, 0x10, false);
 	end_at(&p, at + 8);
 	return p;
+}
+
+void packet_insert(struct packet *p, size_t at, size_t bytes, uint8_t fill)
+{
+	memmove(p->bytes + at + bytes, p->bytes + at, p->size - at);
+	memset(p->bytes + at, fill, bytes);
+	p->size += bytes;
+}
+
+void packet_add_tag(struct packet *p, uint16_t type, uint16_t vlan)
+{
+	packet_insert(p, 12, 4, 0);
+	bytes_store_u16(p->bytes + 12, type);
+	bytes_store_u16(p->bytes + 14, vlan);
 }
