@@ -19,7 +19,7 @@ closure_ctl      := ctl wire base
 FOLDERS := base os wire plog quorum meta replica fastpath broker steer ctl
 
 CFLAGS  ?= -O2 -g
-CPPFLAGS := -Iuser -Iinclude -I$(BUILD)/gen -D_GNU_SOURCE
+CPPFLAGS := -Iuser -Iinclude -I$(BUILD)/gen -D_GNU_SOURCE $(CPPFLAGS)
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Werror
 ALL_CFLAGS := -std=c17 $(CFLAGS) $(WARNINGS) -fno-omit-frame-pointer -pthread $(SANITIZE)
@@ -34,14 +34,14 @@ archives = $(foreach f,$(closure_$(1)),$(call archive,$(f)))
 libs = $(foreach f,$(closure_$(1)),$(LIBS_$(f)))
 
 include tests/tests.mk
+include deploy/install.mk
 
 .PHONY: help deps all run check check-slow asan ubsan tidy bench clean
 .DEFAULT_GOAL := all
 .SECONDARY: # objects are kept: the mutants of the simulator link them again
 
 help: ## what the targets do
-	@grep -hE '^[a-z0-9-]+:.*##' Makefile tests/tests.mk | sed -E 's/:[^#]*## */\t/' | \
-		expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 14
 
 deps: ## install the Debian packages that building, running and testing need (root)
 	@deploy/packages install
@@ -58,15 +58,15 @@ clean: ## remove everything that was built
 # ---- programs ----
 $(BUILD)/bellwether: $(BUILD)/obj/user/bellwether.o $(call archive,os) $(call archives,broker)
 	@echo LINK $@
-	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_base)
 $(BUILD)/bwsteer: $(BUILD)/obj/user/bwsteer.o \
 	$(filter-out $(call archive,base),$(call archives,steer)) \
 	$(call archive,os) $(call archive,base)
 	@echo LINK $@
-	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_steer) $(LIBS_base)
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_steer) $(LIBS_base)
 $(BUILD)/bwctl: $(BUILD)/obj/user/bwctl.o $(call archives,ctl)
 	@echo LINK $@
-	@$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_ctl) $(LIBS_base)
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_ctl) $(LIBS_base)
 
 # ---- user space ----
 define folder_rule

@@ -6,8 +6,10 @@
 #include "broker/format_check.h"
 #include "fastpath/fastpath.h"
 #include "os/os_env.h"
+#include "os/os_notify.h"
 #include "os/os_seqpacket.h"
 #include "os/os_settings.h"
+#include "version.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -18,10 +20,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#ifndef VERSION
-#define VERSION "0.1.0"
-#endif
 
 enum { EXIT_USAGE = 2, MOST_SHARDS = 256 };
 
@@ -262,6 +260,7 @@ static void signalled(struct os_process *process, int signal_number, void *conte
 
 	(void)process;
 	(void)signal_number;
+	os_notify("STOPPING=1");
 	broker_stop(running->broker);
 }
 
@@ -281,6 +280,7 @@ static int run_broker(struct command *command, struct running *running, unsigned
 		envs[i] = os_process_env(running->process, i);
 	if (broker_open(&broker, envs, loops, &running->broker) < 0)
 		return EXIT_FAILURE;
+	os_notify("READY=1"); /* whoever connects from now on is answered */
 	if (os_process_run(running->process, NULL, NULL) < 0)
 		running->exit_status = EXIT_FAILURE;
 	os_process_settle(running->process);

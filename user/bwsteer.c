@@ -3,11 +3,13 @@
  * Exit status: 0 told to stop, 1 cannot go on, 2 wrong usage or a wrong setting. */
 #include "base/mem.h"
 #include "os/os_env.h"
+#include "os/os_notify.h"
 #include "os/os_settings.h"
 #include "steer/config.h"
 #include "steer/daemon.h"
 #include "steer/maps.h"
 #include "steer/stats.h"
+#include "version.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -15,10 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#ifndef VERSION
-#define VERSION "0.1.0"
-#endif
 
 enum { EXIT_USAGE = 2 };
 
@@ -178,6 +176,18 @@ static int print_stats(const struct command *command)
 	return EXIT_FAILURE;
 }
 
+static void tell_ready(void)
+{
+	os_notify("READY=1");
+}
+
+static int run(const struct command *command, struct log *log)
+{
+	int rc = daemon_run(&command->config, command->broker_user, tell_ready, log);
+
+	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct command command = {0};
@@ -190,8 +200,7 @@ int main(int argc, char **argv)
 	else if (command.is_stats)
 		rc = print_stats(&command);
 	else
-		rc = daemon_run(&command.config, command.broker_user, &log.log) < 0 ? EXIT_FAILURE
-										    : EXIT_SUCCESS;
+		rc = run(&command, &log.log);
 	settings_done(&config_table, &command.config);
 	return rc;
 }

@@ -33,13 +33,34 @@ int os_settings_read(const struct settings_table *table, void *target, const cha
 	return rc;
 }
 
+/* Which values a setting may have; nothing of a text. */
+static void print_values(const struct setting *s)
+{
+	if (s->type == SETTING_INT && s->most == INT64_MAX)
+		printf("# a whole number from %lld on\n", (long long)s->least);
+	else if (s->type == SETTING_INT)
+		printf("# a whole number from %lld to %lld\n", (long long)s->least,
+		       (long long)s->most);
+	else if (s->type == SETTING_BOOL)
+		printf("# true or false\n");
+	else if (s->type == SETTING_CHOICE) {
+		printf("# one of");
+		for (int i = 0; s->choices[i]; i++)
+			printf(" %s", s->choices[i]);
+		printf("\n");
+	}
+}
+
 void os_settings_print(const struct settings_table *table)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct setting *s = &table->settings[i];
 
-		if (s->type != SETTING_IGNORED)
-			printf("# %s\n%s%s=%s\n\n", s->help, s->default_value ? "" : "#", s->name,
-			       s->default_value ? s->default_value : "");
+		if (s->type == SETTING_IGNORED)
+			continue;
+		printf("# %s\n", s->help);
+		print_values(s);
+		printf("%s%s=%s\n\n", s->default_value ? "" : "#", s->name,
+		       s->default_value ? s->default_value : "");
 	}
 }

@@ -7,5 +7,7 @@
 int os_settings_read(const struct settings_table *table, void *target, const char *file_name,
 		     char error[static SETTINGS_ERROR_BYTES]);
 
-/* Prints every setting with its default and its meaning, as a file that says nothing new. */
+/* Prints every setting with its meaning, its values and its default, as a file that says nothing
+ * new: paragraphs of comments and one line, `name=value`, or `#name=` where there is no default.
+ * deploy/etc/explain makes the installed settings files and the manual's lists of it. */
 void os_settings_print(const struct settings_table *table);

@@ -472,8 +472,8 @@ static void hurry(struct steer_daemon *d)
 	if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &lowest) < 0)
 		log_line(d->log, LOG_INFO,
 			 "no real-time priority (%s): more clients of a broker that dies are "
-			 "refused before they are steered on; CPUSchedulingPolicy=rr in the "
-			 "systemd unit or `chrt --rr 1` gives it",
+			 "refused before they are steered on; LimitRTPRIO=1 in the systemd unit "
+			 "or `chrt --rr 1` gives it",
 			 strerror(errno));
 }
 
@@ -523,7 +523,8 @@ static void stop(struct steer_daemon *d)
 	mem_free(d);
 }
 
-int daemon_run(const struct config *config, uid_t broker_user, struct log *log)
+int daemon_run(const struct config *config, uid_t broker_user, void (*ready)(void),
+	       struct log *log)
 {
 	struct steer_daemon *d = mem_alloc(sizeof(*d));
 	int rc;
@@ -540,6 +541,8 @@ int daemon_run(const struct config *config, uid_t broker_user, struct log *log)
 		.orphan_us = (uint64_t)config->orphan_ms * 1000,
 	});
 	rc = start(d);
+	if (rc == 0)
+		ready();
 	while (rc == 0)
 		rc = turn(d);
 	stop(d);

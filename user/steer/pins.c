@@ -57,14 +57,21 @@ static int prepare_map(struct bpf_map *map, const char *instance)
 	return bpf_map__set_pin_path(map, path);
 }
 
+static bool is_on_bpffs(const char *path)
+{
+	struct statfs file_system;
+
+	return statfs(path, &file_system) == 0 && file_system.f_type == BPF_FS_MAGIC;
+}
+
 int pins_prepare(struct bpf_object *object, const char *instance)
 {
 	char path[PINS_PATH_BYTES];
-	struct statfs file_system;
 	struct bpf_map *map;
 	int rc;
 
-	if (statfs(root, &file_system) < 0 || file_system.f_type != BPF_FS_MAGIC)
+	/* The systemd unit shows us nothing of the BPF file system but our folder. */
+	if (!is_on_bpffs(folder) && !is_on_bpffs(root))
 		return -EOPNOTSUPP;
 	format_path(path, instance, "");
 	rc = make_folder(folder, 0755); /* instances of other users lie beside ours */

@@ -1,0 +1,25 @@
+# First the head, then the list of settings.
+
+function name_of(line) {
+	sub(/^#/, "", line)
+	return substr(line, 1, index(line, "=") - 1)
+}
+
+FNR == NR && (/^#/ || NF == 0) { print; next }
+FNR == NR { chosen[name_of($0)] = $0; next }
+
+# An active line or one that is commented out, not a comment of words.
+/^#?[a-z.]+=/ {
+	name = name_of($0)
+	print (name in chosen) ? chosen[name] : /^#/ ? $0 : "#" $0
+	delete chosen[name]
+	next
+}
+{ print }
+
+END {
+	for (name in chosen) {
+		print "there is no setting " name > "/dev/stderr"
+		exit 1
+	}
+}
