@@ -65,7 +65,8 @@ static const struct setting settings[] = {
 	PLACED("slots.addresses", slot_addresses, NULL,
 	       "HOST:PORT, HOST:PORT-PORT or HOST-HOST:PORT for consecutive slots, HOST:PORT=SLOT "
 	       "for one more"),
-	TEXT("steer.socket", steer_socket, NULL, "Unix socket of this node's bwsteer; the service's is /run/bellwether/steer.sock"),
+	TEXT("steer.socket", steer_socket, NULL,
+	     "Unix socket of this node's bwsteer; the service's is /run/bellwether/steer.sock"),
 	CHOICE("flush", flush, "ack", flush_modes,
 	       "ack: durable before acknowledged; async: the page cache"),
 	CHOICE("log.level", log_level, "info", log_levels, "how much is said on standard error"),
