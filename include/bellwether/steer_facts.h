@@ -9,14 +9,16 @@
  *
  *   broker -> bwsteer                                answer
  *   HELLO            first on a connection           HELLO_ACK, or a close
- *   IMAGE_BEGIN      then SLOT, BROKER, LEADER       none
- *   SLOT BROKER LEADER   any order within an image   none
+ *   IMAGE_BEGIN      then the next four              none
+ *   SLOT BROKER LEADER MIRROR_SET                    none
+ *                    in any order within an image
  *   IMAGE_END        applies the image as one        ACK: 0, or -errno and nothing was applied
  *   LEASE            each time the lease is renewed  none
  *   WITHDRAW         S4: stop announcing a slot      ACK when the address is off the NIC
  *   STATS_REQUEST    now and then                    STATS
  *
  *   bwsteer -> broker, unasked
+ *   MIRROR_STATE     a mirror set of the latest image is in the kernel, or no longer
  *   LEASE_LOST       the lease ran out (S2): sockets on slot addresses are reset, the addresses
  *                    withdrawn. Nothing is announced or pointed at this node again until a whole
  *                    new image AND a renewal have arrived: answer it with IMAGE_BEGIN..IMAGE_END.
@@ -29,6 +31,7 @@
  * closes and starts over; LEASE may be dropped, the next one serves as well. */
 #pragma once
 
+#include "bellwether/mirror_packet.h"
 #include "bellwether/steer_maps.h"
 
 enum { STEER_PROTOCOL_VERSION = 1, STEER_MESSAGE_BYTES_MAX = 2048 };
@@ -43,11 +46,13 @@ enum steer_message_type {
 	STEER_LEASE = 7,
 	STEER_WITHDRAW = 8,
 	STEER_STATS_REQUEST = 9,
+	STEER_MIRROR_SET = 10,
 	/* 32 to 47: kept for active reset (the flows of a dead holder's clients) */
 	STEER_HELLO_ACK = 64,
 	STEER_ACK = 65,
 	STEER_STATS = 66,
 	STEER_LEASE_LOST = 67,
+	STEER_MIRROR_STATE = 68,
 };
 
 struct steer_header {          /* every message begins with it */
@@ -80,7 +85,7 @@ struct steer_hello_ack {
 	__u32 mode;            /* enum steer_mode: what is in use */
 	__u32 attached;        /* 1: a program steers; 0: announcements only */
 	__u32 lease_ms;        /* how long one renewal lasts at most */
-	__u32 zero;
+	__u32 mirrors;         /* 1: the mirroring program is attached, MIRROR_SET is welcome */
 };
 _Static_assert(sizeof(struct steer_hello_ack) == 8 + 4 * 4, "steer_hello_ack has padding");
 
@@ -134,6 +139,30 @@ struct steer_leader {
 };
 _Static_assert(sizeof(struct steer_leader) == 8 + 256 + 12 + 4, "steer_leader has padding");
 
+struct steer_mirror_follower {
+	__u32 node;
+	/* IPv4 as yet, the same as in the node's BROKER; the port of its internal listener. */
+	struct steer_address address;
+};
+_Static_assert(sizeof(struct steer_mirror_follower) == 4 + 20,
+	       "steer_mirror_follower has padding");
+
+/* Whom the kernel sends the mirror pieces of a slot to that the sender holds: at most once for each
+ * slot of an image, and only when HELLO_ACK said mirrors. BEGIN counts no such messages. */
+struct steer_mirror_set {
+	struct steer_header header;
+	__u64 id;              /* the sender's name for all of the below, never 0 */
+	__u64 slot_epoch;      /* as in the slot's SLOT, else the set is not put in place */
+	__u32 slot;
+	__u32 count;           /* 1 to MIRROR_FOLLOWERS_MAX; the rest is zero */
+	struct steer_address own; /* of the sender's internal listener: what pieces are sent from */
+	__u32 zero;
+	struct steer_mirror_follower followers[MIRROR_FOLLOWERS_MAX];
+};
+_Static_assert(sizeof(struct steer_mirror_set) ==
+	       8 + 8 * 2 + 4 * 2 + 20 + 4 + 24 * MIRROR_FOLLOWERS_MAX,
+	       "steer_mirror_set has padding");
+
 struct steer_image_end {
 	struct steer_header header;
 	__u64 metadata_offset; /* the same as in BEGIN */
@@ -165,6 +194,17 @@ struct steer_ack {
 	__u32 zero;
 };
 _Static_assert(sizeof(struct steer_ack) == 8 + 4 + 4, "steer_ack has padding");
+
+/* Said about each MIRROR_SET once its followers' next hops are known, and whenever that changes.
+ * Nothing said means that the kernel does not clone. */
+struct steer_mirror_state {
+	struct steer_header header; /* sequence 0 */
+	__u64 id;              /* of the MIRROR_SET */
+	__u32 slot;
+	__u32 in_place;        /* 1: pieces of its slot and epoch are cloned to all of it; or 0 */
+};
+_Static_assert(sizeof(struct steer_mirror_state) == 8 + 8 + 4 * 2,
+	       "steer_mirror_state has padding");
 
 struct steer_lease_lost {
 	struct steer_header header; /* sequence 0 */
@@ -217,6 +257,8 @@ static inline __u32 steer_message_bytes(__u16 type)
 		return sizeof(struct steer_withdraw);
 	case STEER_STATS_REQUEST:
 		return sizeof(struct steer_stats_request);
+	case STEER_MIRROR_SET:
+		return sizeof(struct steer_mirror_set);
 	case STEER_HELLO_ACK:
 		return sizeof(struct steer_hello_ack);
 	case STEER_ACK:
@@ -225,6 +267,8 @@ static inline __u32 steer_message_bytes(__u16 type)
 		return sizeof(struct steer_stats);
 	case STEER_LEASE_LOST:
 		return sizeof(struct steer_lease_lost);
+	case STEER_MIRROR_STATE:
+		return sizeof(struct steer_mirror_state);
 	default:
 		return 0;
 	}

@@ -57,6 +57,11 @@ bool steering_is_served(const struct control *control)
 	return fastpath_has_steer(control->fastpath);
 }
 
+bool steering_mirror_is_cloned(const struct broker *broker, const struct mirror_members *members)
+{
+	return fastpath_mirror_is_cloned(broker->control->fastpath, members);
+}
+
 /* ---- S4, from the shards ---- */
 
 struct release_message {

@@ -7,6 +7,7 @@
 struct broker;
 struct control;
 struct env;
+struct mirror_members;
 
 void steering_open(struct control *control);
 void steering_close(struct control *control);
@@ -22,6 +23,9 @@ void steering_confirm(struct control *control, uint64_t evidence_us);
 void steering_is_fenced(struct control *control);
 /* For heartbeats: does a bwsteer serve this broker? */
 bool steering_is_served(const struct control *control);
+
+/* From any loop: fastpath_mirror_is_cloned(). */
+bool steering_mirror_is_cloned(const struct broker *broker, const struct mirror_members *members);
 
 /* S4, from a shard's loop: the shard begins to release a slot's connections, or is through. Begun
  * before the image that moved it is reported as applied. */

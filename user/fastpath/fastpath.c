@@ -17,6 +17,8 @@
 
 #include "base/mem.h"
 #include "fastpath/fastpath_int.h"
+#include "fastpath/mirror_sets.h"
+#include "meta/mirror_members.h"
 
 #include <errno.h>
 #include <string.h>
@@ -37,6 +39,7 @@ struct fastpath {
 	bool has_complained; /* about bwsteer's absence, since it was there last */
 	bool is_served;
 	bool is_steered;
+	bool is_mirrored; /* bwsteer takes mirror sets */
 
 	struct buffer out;
 	size_t sent;
@@ -59,6 +62,7 @@ struct fastpath {
 	struct fastpath_query *queries; /* the first one is being asked */
 	uint32_t query_slot;
 	struct fastpath_counts counts;
+	struct mirror_sets mirrors;
 };
 
 static void fastpath_send(struct fastpath *f);
@@ -72,6 +76,13 @@ bool fastpath_has_steer(const struct fastpath *fastpath)
 bool fastpath_is_steered(const struct fastpath *fastpath)
 {
 	return fastpath->is_served && fastpath->is_steered;
+}
+
+bool fastpath_mirror_is_cloned(const struct fastpath *fastpath,
+			       const struct mirror_members *members)
+{
+	return members->id != 0 && members->slot < STEER_SLOTS_MAX &&
+	       atomic_load(&fastpath->mirrors.cloned[members->slot]) == members->id;
 }
 
 struct fastpath_counts fastpath_counts(const struct fastpath *fastpath)
@@ -133,6 +144,8 @@ static bool put_facts(struct fastpath *f)
 	if (!f->facts_due && !f->whole_due)
 		return false;
 	facts_make(&f->next, f->image, &f->published, is_releasing, f);
+	if (f->is_mirrored)
+		mirror_sets_put(&f->mirrors, f->image, f->options.node_id, &f->next);
 	changed = f->whole_due || !facts_equal(&f->next, &f->published);
 	f->facts_due = false;
 	f->whole_due = false;
@@ -198,6 +211,8 @@ static void fastpath_break(struct fastpath *f)
 				     : "hung up on our HELLO: its log says why");
 	f->has_complained = true;
 	f->is_served = false;
+	f->is_mirrored = false;
+	mirror_sets_forget(&f->mirrors);
 	f->out.size = 0;
 	f->sent = 0;
 	f->lease_due = false;
@@ -284,11 +299,13 @@ static void take_hello_ack(struct fastpath *f, const struct steer_hello_ack *ack
 		return;
 	f->is_served = true;
 	f->is_steered = ack->attached != 0;
+	f->is_mirrored = ack->mirrors != 0;
 	f->whole_due = true;
 	f->has_complained = false;
 	f->counts.connections++;
-	env_log(f->options.env, LOG_INFO, "bwsteer serves this broker, mode %s",
-		ack->mode < 3 ? names[ack->mode] : "unknown");
+	env_log(f->options.env, LOG_INFO, "bwsteer serves this broker, mode %s, mirroring in %s",
+		ack->mode < 3 ? names[ack->mode] : "unknown",
+		f->is_mirrored ? "the kernel" : "user space");
 }
 
 static void finish_release(struct fastpath *f, struct release *release)
@@ -386,6 +403,9 @@ static int take_answer(struct fastpath *f, const void *bytes, size_t size)
 		return 0;
 	case STEER_STATS:
 		return take_stats(f, bytes);
+	case STEER_MIRROR_STATE:
+		mirror_sets_take(&f->mirrors, bytes);
+		return 0;
 	case STEER_LEASE_LOST:
 		f->counts.leases_lost++;
 		f->whole_due = true; /* S2: a whole new image is wanted */

@@ -10,6 +10,7 @@
 #include "meta/image.h"
 
 struct fastpath;
+struct mirror_members;
 struct steer_stats_slot;
 
 /* How a broker reaches a Unix socket: env.h knows none. The real one is os/os_seqpacket.h; the
@@ -48,6 +49,13 @@ void fastpath_renew_lease(struct fastpath *fastpath, uint64_t evidence_us, uint3
 bool fastpath_has_steer(const struct fastpath *fastpath);
 /* The same, and a program steers (its mode is not `off`). */
 bool fastpath_is_steered(const struct fastpath *fastpath);
+
+/* Any thread: does the kernel send a piece with MIRROR_CLONE, addressed to one of these members, to
+ * exactly all of them? (meta/mirror_members.h, of the image that the caller has applied: so a
+ * removed replica stops receiving first, F8.) Changes at any moment; who believes an old answer
+ * reaches one follower, and the others fetch (F9). */
+bool fastpath_mirror_is_cloned(const struct fastpath *fastpath,
+			       const struct mirror_members *members);
 
 /* S4. Between the two calls images go out with this slot as it was published last: its clients'
  * acks still come here while the last answers leave. Then the announcement is withdrawn, and when

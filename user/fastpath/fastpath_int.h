@@ -14,7 +14,7 @@ enum {
 	FASTPATH_ANSWERS_PER_ROUND = 32,
 };
 
-/* SLOT and BROKER messages of one image, back to back: slot n at place n, then the brokers. */
+/* The messages of one image, back to back: SLOT n at place n, then BROKERs, then MIRROR_SETs. */
 struct facts {
 	struct buffer bytes;
 	uint32_t slots, brokers;

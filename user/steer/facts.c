@@ -18,6 +18,7 @@ union message {
 	struct steer_lease lease;
 	struct steer_withdraw withdraw;
 	struct steer_stats_request stats;
+	struct steer_mirror_set mirror;
 };
 
 /* 0 for what a broker does not send. */
@@ -50,7 +51,7 @@ static const char *why_refused(const union message *m, size_t size, bool in_sess
 }
 
 static void take_fact(struct state *s, const union message *m, uint64_t now_us,
-		     struct facts_outcome *ret)
+		      struct facts_outcome *ret)
 {
 	switch (m->header.type) {
 	case STEER_HELLO:
@@ -68,6 +69,9 @@ static void take_fact(struct state *s, const union message *m, uint64_t now_us,
 		break;
 	case STEER_LEADER:
 		state_image_leader(s, &m->leader);
+		break;
+	case STEER_MIRROR_SET:
+		state_image_mirror(s, &m->mirror);
 		break;
 	case STEER_IMAGE_END:
 		ret->result = state_image_end(s, &m->end, now_us);

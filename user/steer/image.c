@@ -1,7 +1,8 @@
 /* Owns the checks on a published image. Every number here came over a socket.
  *
  * 1. An image holds at most what its BEGIN promised, and that is below the limits.
- * 2. A sealed image names each slot, each broker and each slot address once. */
+ * 2. A sealed image names each slot, each broker and each slot address once.
+ * 3. Its mirror sets are of slots that it names, one of each. */
 #include "steer/image.h"
 
 #include "base/mem.h"
@@ -36,6 +37,7 @@ void image_free(struct image *image)
 	mem_free(image->slots);
 	mem_free(image->brokers);
 	mem_free(image->leaders);
+	mem_free(image->mirrors);
 	mem_free(image);
 }
 
@@ -97,10 +99,35 @@ int image_add_leader(struct image *image, const struct steer_leader *leader)
 		return 0;
 	if (image->leader_count > image->leader_room) {
 		image->leader_room = image->leader_room ? image->leader_room * 2 : 64;
-		image->leaders = mem_resize(image->leaders,
-					    image->leader_room * sizeof(*image->leaders));
+		image->leaders =
+			mem_resize(image->leaders, image->leader_room * sizeof(*image->leaders));
 	}
 	image->leaders[image->leader_count - 1] = *leader;
+	return 0;
+}
+
+/* The program knows IPv4 alone. */
+static bool can_be_mirrored_to(const struct steer_address *address)
+{
+	return address->port != 0 && is_mapped_ipv4(address->ip) && is_unicast(address->ip);
+}
+
+int image_add_mirror(struct image *image, const struct steer_mirror_set *set)
+{
+	if (image->mirror_count >= STEER_SLOTS_MAX || set->slot >= STEER_SLOTS_MAX ||
+	    set->id == 0 || set->count == 0 || set->count > MIRROR_FOLLOWERS_MAX ||
+	    !can_be_mirrored_to(&set->own))
+		return -EINVAL;
+	for (uint32_t i = 0; i < set->count; i++)
+		if (set->followers[i].node > NODE_MAX ||
+		    !can_be_mirrored_to(&set->followers[i].address))
+			return -EINVAL;
+	if (image->mirror_count == image->mirror_room) {
+		image->mirror_room = image->mirror_room ? image->mirror_room * 2 : 16;
+		image->mirrors =
+			mem_resize(image->mirrors, image->mirror_room * sizeof(*image->mirrors));
+	}
+	image->mirrors[image->mirror_count++] = *set;
 	return 0;
 }
 
@@ -135,12 +162,25 @@ static bool addresses_are_unique(const struct image *image)
 			HASH_ADD(hh, table, address, sizeof(*address), seen);
 		}
 	}
-	HASH_ITER(hh, table, seen, next)
-	{
+	HASH_ITER(hh, table, seen, next) {
 		HASH_DEL(table, seen);
 		mem_free(seen);
 	}
 	return unique;
+}
+
+static bool mirrors_fit(const struct image *image)
+{
+	bool seen[STEER_SLOTS_MAX] = {false};
+
+	for (size_t i = 0; i < image->mirror_count; i++) {
+		uint32_t slot = image->mirrors[i].slot;
+
+		if (seen[slot] || !image_slot(image, slot))
+			return false;
+		seen[slot] = true;
+	}
+	return true;
 }
 
 int image_seal(struct image *image, const struct steer_image_end *end)
@@ -154,7 +194,7 @@ int image_seal(struct image *image, const struct steer_image_end *end)
 	for (size_t i = 1; i < image->slot_count; i++)
 		if (image->slots[i].slot == image->slots[i - 1].slot)
 			return -EINVAL;
-	return addresses_are_unique(image) ? 0 : -EINVAL;
+	return addresses_are_unique(image) && mirrors_fit(image) ? 0 : -EINVAL;
 }
 
 const struct steer_slot *image_slot(const struct image *image, uint32_t slot)

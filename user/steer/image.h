@@ -13,8 +13,9 @@ struct image {
 	struct steer_slot *slots; /* by rising id once the image is sealed */
 	struct steer_broker *brokers;
 	struct steer_leader *leaders;
-	size_t slot_count, broker_count, leader_count;
-	size_t leader_room;
+	struct steer_mirror_set *mirrors;
+	size_t slot_count, broker_count, leader_count, mirror_count;
+	size_t leader_room, mirror_room;
 };
 
 /* Returns 0, or -E2BIG when begin promises more than the limits allow. */
@@ -25,8 +26,10 @@ void image_free(struct image *image);
 int image_add_slot(struct image *image, const struct steer_slot *slot);
 int image_add_broker(struct image *image, const struct steer_broker *broker);
 int image_add_leader(struct image *image, const struct steer_leader *leader);
+int image_add_mirror(struct image *image, const struct steer_mirror_set *set);
 
-/* Checks what only the whole can show: nothing missing, no id and no address twice. */
+/* Checks what only the whole can show: nothing missing, no id and no address twice, mirror
+ * sets of slots that are there. */
 int image_seal(struct image *image, const struct steer_image_end *end);
 
 /* NULL when there is none. */

@@ -41,18 +41,18 @@ struct state {
 	struct state_address *addresses;
 	struct hop *hops;
 
-	uint32_t self;          /* STEER_NOBODY before the first HELLO */
+	uint32_t self; /* STEER_NOBODY before the first HELLO */
 	bool in_session;
-	bool image_is_fresh;    /* came in this session, and since the lease was last lost */
-	bool had_lease;         /* the end of the lease has not been noticed yet */
-	bool lost;              /* the lease ran out and nothing has healed that */
-	bool repeats_reset;     /* lost in a session that goes on: a stopped broker accepts */
+	bool image_is_fresh; /* came in this session, and since the lease was last lost */
+	bool had_lease;      /* the end of the lease has not been noticed yet */
+	bool lost;           /* the lease ran out and nothing has healed that */
+	bool repeats_reset;  /* lost in a session that goes on: a stopped broker accepts */
 	uint64_t lease_until_us;
 	uint64_t orphaned_at_us; /* 0 = not orphaned */
 	uint64_t reset_at_us;    /* the last reset */
 
-	bool withdrawn[STEER_SLOTS_MAX];            /* S4 */
-	uint64_t withdrawn_epoch[STEER_SLOTS_MAX];  /* the slot epoch of that time */
+	bool withdrawn[STEER_SLOTS_MAX];           /* S4 */
+	uint64_t withdrawn_epoch[STEER_SLOTS_MAX]; /* the slot epoch of that time */
 };
 
 static struct image *new_empty_image(void)
@@ -80,18 +80,15 @@ static void forget_tables(struct state *s)
 	struct state_address *address, *next_address;
 	struct hop *hop, *next_hop;
 
-	HASH_ITER(hh, s->entries, entry, next_entry)
-	{
+	HASH_ITER(hh, s->entries, entry, next_entry) {
 		HASH_DEL(s->entries, entry);
 		mem_free(entry);
 	}
-	HASH_ITER(hh, s->addresses, address, next_address)
-	{
+	HASH_ITER(hh, s->addresses, address, next_address) {
 		HASH_DEL(s->addresses, address);
 		mem_free(address);
 	}
-	HASH_ITER(hh, s->hops, hop, next_hop)
-	{
+	HASH_ITER(hh, s->hops, hop, next_hop) {
 		HASH_DEL(s->hops, hop);
 		mem_free(hop);
 	}
@@ -222,6 +219,11 @@ int state_image_broker(struct state *s, const struct steer_broker *broker)
 int state_image_leader(struct state *s, const struct steer_leader *leader)
 {
 	return s->building ? drop_unless(s, image_add_leader(s->building, leader)) : -EINVAL;
+}
+
+int state_image_mirror(struct state *s, const struct steer_mirror_set *set)
+{
+	return s->building ? drop_unless(s, image_add_mirror(s->building, set)) : -EINVAL;
 }
 
 int state_image_end(struct state *s, const struct steer_image_end *end, uint64_t now_us)
@@ -431,8 +433,7 @@ static void update_addresses(struct state *s, bool may_announce)
 {
 	struct state_address *address, *next;
 
-	HASH_ITER(hh, s->addresses, address, next)
-	{
+	HASH_ITER(hh, s->addresses, address, next) {
 		address->is_local = false;
 		address->is_decided = false;
 		address->announced = false;
@@ -480,8 +481,8 @@ void state_decide(struct state *s, bool attached, uint64_t now_us, struct state_
 		s->reset_at_us = now_us;
 	}
 	/* S2: without a broker the lease's last second belongs to S12, if a program serves it. */
-	may_announce = state_lease_is_valid(s, now_us) && !s->lost &&
-		       (is_serving(s, now_us) || attached);
+	may_announce =
+		state_lease_is_valid(s, now_us) && !s->lost && (is_serving(s, now_us) || attached);
 	if (s->has_image)
 		update_entries(s);
 	update_addresses(s, may_announce);

@@ -78,6 +78,7 @@ int state_image_begin(struct state *s, const struct steer_image_begin *begin);
 int state_image_slot(struct state *s, const struct steer_slot *slot);
 int state_image_broker(struct state *s, const struct steer_broker *broker);
 int state_image_leader(struct state *s, const struct steer_leader *leader);
+int state_image_mirror(struct state *s, const struct steer_mirror_set *set);
 int state_image_end(struct state *s, const struct steer_image_end *end, uint64_t now_us);
 
 /* Next hops by node and address family, as they become known or are lost. */

@@ -1,6 +1,6 @@
 /* The other end of a fastpath: a bwsteer that applies what it is told to a table, answers, and
  * writes down the order of messages by one letter each: H hello, B begin, S slot, K broker, L
- * leader, E end, l lease, W withdraw, Q stats request */
+ * leader, M mirror set, E end, l lease, W withdraw, Q stats request */
 #pragma once
 
 #include "bellwether/steer_facts.h"
@@ -26,13 +26,15 @@ struct fake_image {
 	struct steer_slot slots[FAKE_SLOTS];
 	struct steer_broker brokers[FAKE_BROKERS];
 	struct steer_leader *leaders; /* of this image's messages */
-	uint32_t slot_count, broker_count, leader_count;
+	struct steer_mirror_set mirrors[FAKE_SLOTS];
+	uint32_t slot_count, broker_count, leader_count, mirror_count;
 };
 
 struct fake_steer {
 	char folder[64], path[96];
 	int listener, fd;
 	bool is_mute; /* does not answer */
+	bool mirrors; /* its kernel can clone */
 	int refuses;  /* IMAGE_END is answered with it; 0 = applied */
 	char order[65536];
 	size_t order_size;
@@ -170,6 +172,19 @@ static inline void fake_end(struct fake_steer *s, const struct steer_image_end *
 	fake_ack(s, end->header.sequence, s->refuses);
 }
 
+static inline void fake_mirror_state(struct fake_steer *s, const struct steer_mirror_set *set,
+				     bool in_place)
+{
+	struct steer_mirror_state state = {
+		.header = {STEER_MIRROR_STATE, STEER_PROTOCOL_VERSION, 0},
+		.id = set->id,
+		.slot = set->slot,
+		.in_place = in_place,
+	};
+
+	fake_send(s, &state, sizeof(state));
+}
+
 static inline void fake_stats(struct fake_steer *s, const struct steer_stats_request *request)
 {
 	struct steer_stats stats = {
@@ -195,6 +210,7 @@ static inline void fake_hello(struct fake_steer *s)
 		.mode = STEER_MODE_TC,
 		.attached = 1,
 		.lease_ms = 1000,
+		.mirrors = s->mirrors,
 	};
 
 	if (!s->is_mute)
@@ -219,7 +235,7 @@ static inline char fake_message(struct fake_steer *s, const void *bytes, size_t 
 		return 'H';
 	case STEER_IMAGE_BEGIN:
 		TAKE(b->begin);
-		b->slot_count = b->broker_count = b->leader_count = 0;
+		b->slot_count = b->broker_count = b->leader_count = b->mirror_count = 0;
 		return 'B';
 	case STEER_SLOT:
 		TAKE(b->slots[b->slot_count]);
@@ -233,6 +249,10 @@ static inline char fake_message(struct fake_steer *s, const void *bytes, size_t 
 		TAKE(b->leaders[b->leader_count]);
 		b->leader_count++;
 		return 'L';
+	case STEER_MIRROR_SET:
+		TAKE(b->mirrors[b->mirror_count]);
+		b->mirror_count++;
+		return 'M';
 	case STEER_IMAGE_END:
 		assert_int_equal(size, sizeof(struct steer_image_end));
 		fake_end(s, bytes);

@@ -2,6 +2,7 @@
 #include "../meta/meta_testing.h"
 #include "fake_steer.h"
 #include "fastpath/fastpath.h"
+#include "meta/mirror_members.h"
 #include "os/os_env.h"
 #include "os/os_seqpacket.h"
 
@@ -606,6 +607,123 @@ static void without_a_socket_everything_is_a_no_op(void **state)
 	stage_free(s);
 }
 
+/* ---- mirror sets ---- */
+
+/* Broker 1 holds slots 0 and 3, and all its partitions are in the latter. */
+enum { PARTITIONS = 12, MIRRORED = 3 };
+
+/* Does the fastpath say that the kernel clones to what the present image names? */
+static bool is_cloned(struct stage *s, int32_t slot)
+{
+	struct mirror_members *sets = mirror_members_of(s->cluster->image, 1);
+	bool is = fastpath_mirror_is_cloned(s->fastpath, &sets[slot]);
+
+	mem_free(sets);
+	return is;
+}
+
+static struct stage *stage_with_mirrors(void)
+{
+	struct stage *s = stage_new();
+
+	s->steer->mirrors = true;
+	assert_int_equal(cluster_create(s->cluster, "a", PARTITIONS, 3), KAFKA_NONE);
+	publish_all(s, PARTITIONS);
+	return s;
+}
+
+static void mirror_sets_of_held_slots_are_published(void **state)
+{
+	struct stage *s = stage_with_mirrors();
+	const struct steer_mirror_set *told = &s->steer->image.mirrors[0];
+
+	(void)state;
+	assert_int_equal(s->steer->image.mirror_count, 1);
+	assert_int_equal(told->slot, MIRRORED);
+	assert_int_equal(told->slot_epoch, s->cluster->image->slots[MIRRORED]->epoch);
+	assert_int_equal(told->own.ip[15], 1);
+	assert_int_equal(told->own.port, 9094);
+	assert_int_equal(told->count, 2);
+	for (uint32_t f = 0; f < 2; f++) {
+		assert_int_equal(told->followers[f].node, f + 2);
+		assert_int_equal(told->followers[f].address.ip[15], f + 2);
+		assert_int_equal(told->followers[f].address.port, 9094);
+	}
+	stage_free(s);
+}
+
+static void no_mirror_set_is_sent_to_who_did_not_ask(void **state)
+{
+	struct stage *s = stage_new();
+
+	(void)state;
+	assert_int_equal(cluster_create(s->cluster, "a", PARTITIONS, 3), KAFKA_NONE);
+	publish_all(s, PARTITIONS);
+	assert_int_equal(fake_count(s->steer, 'M'), 0);
+	assert_false(is_cloned(s, MIRRORED));
+	stage_free(s);
+}
+
+static void a_set_is_cloned_from_when_bwsteer_says_so(void **state)
+{
+	struct stage *s = stage_with_mirrors();
+	struct steer_mirror_set set = s->steer->image.mirrors[0];
+
+	(void)state;
+	settle(s);
+	assert_false(is_cloned(s, MIRRORED)); /* applied, but nobody said that it is in place */
+	fake_mirror_state(s->steer, &set, true);
+	WORK_UNTIL(s, is_cloned(s, MIRRORED));
+	fake_mirror_state(s->steer, &set, false);
+	WORK_UNTIL(s, !is_cloned(s, MIRRORED));
+	fake_mirror_state(s->steer, &set, true);
+	WORK_UNTIL(s, is_cloned(s, MIRRORED));
+	fake_die(s->steer);
+	WORK_UNTIL(s, !is_cloned(s, MIRRORED));
+	stage_free(s);
+}
+
+static void f8_a_set_that_was_replaced_is_not_believed_in(void **state)
+{
+	struct stage *s = stage_with_mirrors();
+	struct steer_mirror_set old = s->steer->image.mirrors[0];
+	struct mirror_members *before = mirror_members_of(s->cluster->image, 1);
+
+	(void)state;
+	fake_mirror_state(s->steer, &old, true);
+	WORK_UNTIL(s, is_cloned(s, MIRRORED));
+	assert_int_equal(cluster_fence(s->cluster, 3), KAFKA_NONE);
+	assert_false(
+		is_cloned(s, MIRRORED)); /* a shard that has applied it does not clone any more */
+	publish(s);
+	assert_false(fastpath_mirror_is_cloned(s->fastpath, &before[MIRRORED]));
+	WORK_UNTIL(s, s->steer->image.mirror_count == 2); /* 3's slot has come here */
+	assert_int_equal(s->steer->image.mirrors[1].slot, MIRRORED);
+	assert_int_equal(s->steer->image.mirrors[1].count, 1);
+	fake_mirror_state(s->steer, &old, true); /* said before it had heard of the new one */
+	settle(s);
+	assert_false(is_cloned(s, MIRRORED));
+	assert_false(fastpath_mirror_is_cloned(s->fastpath, &before[MIRRORED]));
+	fake_mirror_state(s->steer, &s->steer->image.mirrors[1], true);
+	WORK_UNTIL(s, is_cloned(s, MIRRORED));
+	mem_free(before);
+	stage_free(s);
+}
+
+static void a_slot_that_moved_away_has_no_mirror_set(void **state)
+{
+	struct stage *s = stage_with_mirrors();
+
+	(void)state;
+	fake_mirror_state(s->steer, &s->steer->image.mirrors[0], true);
+	WORK_UNTIL(s, is_cloned(s, MIRRORED));
+	move(s, MIRRORED, 2);
+	publish(s);
+	WORK_UNTIL(s, s->steer->image.mirror_count == 0);
+	assert_false(is_cloned(s, MIRRORED));
+	stage_free(s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -629,6 +747,11 @@ int main(void)
 		cmocka_unit_test(s4_a_second_release_is_not_ended_by_the_first_ones_answer),
 		cmocka_unit_test(counters_of_all_slots_are_gathered),
 		cmocka_unit_test(without_a_socket_everything_is_a_no_op),
+		cmocka_unit_test(mirror_sets_of_held_slots_are_published),
+		cmocka_unit_test(no_mirror_set_is_sent_to_who_did_not_ask),
+		cmocka_unit_test(a_set_is_cloned_from_when_bwsteer_says_so),
+		cmocka_unit_test(f8_a_set_that_was_replaced_is_not_believed_in),
+		cmocka_unit_test(a_slot_that_moved_away_has_no_mirror_set),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
