@@ -3,7 +3,9 @@
  * Owns HW while following. Invariants:
  *   1. An answer changes the log only if nothing happened to the log since it was asked for (R25).
  *   2. The log is cut only where both logs part by epoch, never at the local HW (R18).
- *   3. HW moves after the append, and never past LEO (R16). */
+ *   3. HW moves after the append, and never past LEO (R16).
+ *   4. Mirrored bytes are appended only to a log that the leader has compared with its own in this
+ *      epoch (R23): else a divergence below them would be hidden behind an epoch that both know. */
 #include "replica/replica_int.h"
 
 #include <errno.h>
@@ -142,6 +144,7 @@ int64_t replica_follow(struct replica *r, const struct replica_position *asked,
 						   response->diverging_end_offset)
 			       : 0;
 	}
+	r->proved_generation = r->generation;
 	if (response->records_size > 0 && follower_is_unmoved(r, asked))
 		appended = follower_append(r, response->records, response->records_size, false);
 	if (appended < 0) {
@@ -156,13 +159,24 @@ int64_t replica_follow(struct replica *r, const struct replica_position *asked,
 	return appended;
 }
 
-int64_t replica_follow_mirror(struct replica *r, int32_t leader_epoch, const uint8_t *records,
-			      size_t records_size)
+enum mirror_drop replica_follow_mirror(struct replica *r, int32_t sender,
+				       const struct mirror_section *section, int64_t *ret_bytes)
 {
+	int64_t size_before = plog_size_bytes(r->log);
 	int64_t appended;
 
-	if (r->role != REPLICA_FOLLOWER || leader_epoch != r->leader_epoch) /* R25 */
-		return 0;
-	appended = follower_append(r, records, records_size, true);
-	return appended == -EBADMSG ? 0 : appended; /* F6, F7 */
+	*ret_bytes = 0;
+	if (r->role != REPLICA_FOLLOWER || sender != r->leader ||
+	    section->leader_epoch != r->leader_epoch) /* R25 */
+		return MIRROR_DROP_NOT_FOLLOWED;
+	if (r->proved_generation != r->generation)
+		return MIRROR_DROP_UNPROVED;
+	/* R26, before a CRC costs anything. */
+	if (section->base_offset != plog_end_offset(r->log))
+		return MIRROR_DROP_NO_FIT;
+	appended = follower_append(r, section->batches, section->size_bytes, true); /* F6, F7 */
+	if (r->storage_failed)
+		return MIRROR_DROP_NOT_FOLLOWED;
+	*ret_bytes = plog_size_bytes(r->log) - size_before;
+	return appended > 0 ? MIRROR_DROP_TAKEN : MIRROR_DROP_NO_FIT;
 }

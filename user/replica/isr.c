@@ -72,6 +72,8 @@ void isr_begin_epoch(struct replica *r)
 		/* R31; a member's time (R35) runs from here, though it may never fetch. */
 		peer->fetched_broker_epoch = -1;
 		peer->counted_offset = -1;
+		peer->fetch_offset = peer->mirrored_offset = -1;
+		peer->mirrored_bytes = 0;
 		peer->was_caught_up = peer->in_isr;
 		peer->caught_up_us = now_us;
 	}
@@ -93,6 +95,7 @@ void isr_note_fetch(struct replica *r, struct replica_peer *peer, const struct r
 	const struct isr_sample *reached;
 
 	peer->fetched_broker_epoch = fetch->broker_epoch;
+	leader_note_mirror_fetch(peer, fetch->fetch_offset);
 	peer->counted_offset = fetch->durable_offset < fetch->fetch_offset ? fetch->durable_offset
 									   : fetch->fetch_offset;
 	if (peer->counted_offset >= plog_end_offset(r->log)) {

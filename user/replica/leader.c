@@ -9,6 +9,15 @@
 
 #include <errno.h>
 
+/* Another replica of the partition; NULL: it is none. */
+static struct replica_peer *leader_find_peer(struct replica *r, int32_t id)
+{
+	for (int32_t i = 0; i < r->peer_count; i++)
+		if (r->peers[i].id == id && id != r->options.node_id)
+			return &r->peers[i];
+	return NULL;
+}
+
 void leader_begin(struct replica *r)
 {
 	plog_begin_epoch(r->log, r->leader_epoch); /* R19 */
@@ -61,6 +70,22 @@ static enum replica_error leader_append_failed(struct replica *r, int result)
 	return REPLICA_STORAGE;
 }
 
+static void leader_tell_appended(struct replica *r, const uint8_t *bytes,
+				 const struct batch *batch, const struct plog_appended *appended)
+{
+	const struct mirror_section section = {
+		.topic_id = r->topic_id,
+		.partition = r->partition,
+		.leader_epoch = r->leader_epoch,
+		.base_offset = appended->base_offset,
+		.batches = bytes,
+		.size_bytes = (size_t)batch->size_bytes,
+	};
+
+	if (r->callbacks.appended)
+		r->callbacks.appended(r->callbacks.context, r, &section, appended->last_offset + 1);
+}
+
 enum replica_error replica_append(struct replica *r, uint8_t *bytes, const struct batch *batch,
 				  bool all_replicas, struct plog_appended *ret_appended)
 {
@@ -77,11 +102,45 @@ enum replica_error replica_append(struct replica *r, uint8_t *bytes, const struc
 		return leader_append_failed(r, rc);
 	if (ret_appended->duplicate)
 		return REPLICA_OK;
+	leader_tell_appended(r, bytes, batch, ret_appended);
 	isr_note_append(r, end_offset_before);
 	replica_flush(r);
 	r->wake[WATCH_FOLLOWER] = true;
 	replica_settle(r);
 	return REPLICA_OK;
+}
+
+/* ---- mirroring ---- */
+
+enum replica_mirror replica_mirror_to(struct replica *r, int32_t follower,
+				      const struct mirror_section *section, int64_t end_offset)
+{
+	struct replica_peer *peer = leader_find_peer(r, follower);
+
+	if (!peer)
+		return REPLICA_MIRROR_OUTSIDE;
+	if (peer->fetch_offset < 0 || peer->fetched_broker_epoch != peer->broker_epoch ||
+	    (section->base_offset > peer->fetch_offset &&
+	     section->base_offset > peer->mirrored_offset) ||
+	    peer->mirrored_bytes + (int64_t)section->size_bytes > MIRROR_WINDOW_BYTES)
+		return REPLICA_MIRROR_BEHIND;
+	peer->mirrored_offset = end_offset;
+	peer->mirrored_bytes += (int64_t)section->size_bytes;
+	return REPLICA_MIRROR_TO;
+}
+
+void leader_note_mirror_fetch(struct replica_peer *peer, int64_t fetch_offset)
+{
+	int64_t under_way = peer->mirrored_offset - peer->fetch_offset;
+	int64_t left = peer->mirrored_offset - fetch_offset;
+
+	/* Offsets are acknowledged, the window counts bytes: records are taken as equally long. */
+	if (left <= 0 || fetch_offset < peer->fetch_offset) /* or its log was cut */
+		peer->mirrored_offset = peer->mirrored_bytes = 0;
+	else if (left < under_way)
+		peer->mirrored_bytes = peer->mirrored_bytes / under_way * left +
+				       peer->mirrored_bytes % under_way * left / under_way;
+	peer->fetch_offset = fetch_offset;
 }
 
 /* ---- reading ---- */
@@ -175,21 +234,18 @@ static enum replica_error leader_admit(struct replica *r, const struct replica_f
 				       struct replica_peer **ret_peer)
 {
 	enum replica_error error = replica_check_leader(r, fetch->current_leader_epoch);
+	struct replica_peer *peer;
 
 	if (error != REPLICA_OK)
 		return error;
-	for (int32_t i = 0; i < r->peer_count; i++) {
-		struct replica_peer *peer = &r->peers[i];
-
-		if (peer->id != fetch->follower || peer->id == r->options.node_id)
-			continue;
-		if (fetch->broker_epoch < peer->broker_epoch ||
-		    fetch->broker_epoch < peer->fetched_broker_epoch)
-			return REPLICA_STALE_BROKER_EPOCH;
-		*ret_peer = peer;
-		return REPLICA_OK;
-	}
-	return REPLICA_NOT_ASSIGNED;
+	peer = leader_find_peer(r, fetch->follower);
+	if (!peer)
+		return REPLICA_NOT_ASSIGNED;
+	if (fetch->broker_epoch < peer->broker_epoch ||
+	    fetch->broker_epoch < peer->fetched_broker_epoch)
+		return REPLICA_STALE_BROKER_EPOCH;
+	*ret_peer = peer;
+	return REPLICA_OK;
 }
 
 enum replica_error replica_serve_follower(struct replica *r, const struct replica_fetch *fetch,

@@ -132,6 +132,8 @@ static void replica_set_peers(struct replica *r, const struct image_partition *p
 					   .broker_epoch = -1,
 					   .fetched_broker_epoch = -1,
 					   .counted_offset = -1,
+					   .fetch_offset = -1,
+					   .mirrored_offset = -1,
 				   };
 		peers[i].id = partition->replicas[i];
 		peers[i].in_isr = image_partition_in_isr(partition, peers[i].id);

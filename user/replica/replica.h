@@ -7,12 +7,14 @@
  *        +---------------------- storage failed, or leaderless --------+
  *
  * The rules that keep records safe are REPLICATION.md's: R2-R3, R6, R9-R16, R18-R19, R23-R26, R28,
- * R30-R35 live here. The replica decides; the log stores (plog.h); the broker carries bytes. */
+ * R30-R35, F5-F7 live here. The replica decides; the log stores (plog.h); the broker carries
+ * bytes. */
 #pragma once
 
 #include "base/env.h"
 #include "meta/image.h"
 #include "plog/plog.h"
+#include "replica/mirror_bundle.h"
 
 struct replica;
 
@@ -66,6 +68,10 @@ struct replica_callbacks {
 	 * the controller is to be told. Once; the replica is offline for good. Not for freeing
 	 * the replica in. */
 	void (*storage_failed)(void *context, struct replica *replica, int result);
+	/* Leading: a produced batch is in the log (F5) and nobody has been woken by it yet: now is
+	 * the moment for replica_mirror_to(). The section's batch is lent. May be NULL. */
+	void (*appended)(void *context, struct replica *replica,
+			 const struct mirror_section *section, int64_t end_offset);
 };
 
 /* Takes the log over; the rest is copied. Offline until replica_apply(), and for good when the log
@@ -212,10 +218,25 @@ int64_t replica_follow(struct replica *replica, const struct replica_position *a
 int replica_follow_reset(struct replica *replica, const struct replica_position *asked,
 			 int64_t log_start_offset);
 
-/* F5-F7: appends mirrored bytes when they begin at LEO exactly; HW stays. What does not fit is
- * dropped silently. Returns how many bytes were appended, or -errno (storage). */
-int64_t replica_follow_mirror(struct replica *replica, int32_t leader_epoch, const uint8_t *records,
-			      size_t records_size);
+/* ---- mirroring ---- */
+
+enum replica_mirror {
+	REPLICA_MIRROR_TO,      /* noted: the batch is on its way to that follower */
+	REPLICA_MIRROR_BEHIND,  /* it fetches: it lacks what comes before, or much is on its way */
+	REPLICA_MIRROR_OUTSIDE, /* it is no replica of this partition (F8) */
+};
+/* Leading, from within callbacks.appended: may this section be mirrored to the follower? Only to
+ * one that has, or is being mirrored, all that comes before; and no more than MIRROR_WINDOW_BYTES
+ * that its fetch offset does not acknowledge. */
+enum replica_mirror replica_mirror_to(struct replica *replica, int32_t follower,
+				      const struct mirror_section *section, int64_t end_offset);
+
+/* F5-F7: appends mirrored bytes when they begin at LEO exactly, HW stays. Only when the sender
+ * leads in that epoch and a Fetch of this epoch has been answered: then the log is known to be a
+ * prefix of the leader's (R23), which mirrored bytes alone would never find out. Returns TAKEN, or
+ * why not; *ret_bytes is what was appended, also when not all of it fitted. */
+enum mirror_drop replica_follow_mirror(struct replica *replica, int32_t sender,
+				       const struct mirror_section *section, int64_t *ret_bytes);
 
 /* ---- ISR ---- */
 enum replica_isr_answer {

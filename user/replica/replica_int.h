@@ -10,6 +10,8 @@ enum {
 	ISR_PAUSE_US = 100 * 1000,   /* after a refusal */
 	/* What one tick adds to a flush's age, however late it is. */
 	STALL_MOST_TICK_US = 200 * 1000,
+	/* Mirrored to one follower and not acknowledged: more would fill its socket's queue. */
+	MIRROR_WINDOW_BYTES = 128 * 1024,
 };
 _Static_assert(ISR_SAMPLES >= ISR_SAMPLES_PER_LAG * 2, "the samples must cover the lag time");
 
@@ -29,6 +31,11 @@ struct replica_peer {
 	int64_t counted_offset;	      /* what of its log counts; -1: nothing */
 	bool was_caught_up;
 	uint64_t caught_up_us; /* R35; when was_caught_up */
+
+	/* Mirroring, in this leader epoch: what is on its way is [fetch_offset, mirrored_offset),
+	 * if that is above it, about mirrored_bytes long. */
+	int64_t fetch_offset; /* of its last fetch; -1: it has not fetched */
+	int64_t mirrored_offset, mirrored_bytes;
 };
 
 /* R35: at time_us the leader's LEO was offset. */
@@ -55,6 +62,9 @@ struct replica {
 	int32_t min_isr; /* R10, R13: at most the number of replicas */
 	int64_t high_watermark;
 	uint64_t generation; /* R25 */
+	/* Following: a Fetch of this generation was answered without divergence, so this log is a
+	 * prefix of the leader's; else 0. */
+	uint64_t proved_generation;
 
 	struct replica_peer *peers; /* in the order of the image's replicas */
 	int32_t peer_count, isr_count;
@@ -93,6 +103,8 @@ void waiters_deliver(struct replica *r);
 
 /* leader.c */
 void leader_begin(struct replica *r);
+/* Its fetch acknowledges what was mirrored to it. */
+void leader_note_mirror_fetch(struct replica_peer *peer, int64_t fetch_offset);
 void leader_advance_high_watermark(struct replica *r);
 
 /* isr.c */

@@ -294,37 +294,6 @@ static void r26_what_does_not_fit_is_refused(void **state)
 	stage_done(&s);
 }
 
-static int64_t follow_mirror(struct stage *s, int32_t leader_epoch, int64_t base_offset)
-{
-	struct buffer bytes = {0};
-	int64_t result;
-
-	stage_build(&bytes, 3, base_offset, 2);
-	result = replica_follow_mirror(s->replica, leader_epoch, bytes.data, bytes.size);
-	buffer_done(&bytes);
-	return result;
-}
-
-static void f6_mirrored_bytes_fit_exactly_or_are_dropped_and_f7_hw_stays(void **state)
-{
-	struct stage s;
-
-	(void)state;
-	follow_begin(&s, false, 2);
-	follow_get(&s, 5, 1, 5);
-	assert_int_equal(follow_mirror(&s, 2, 6), 0); /* a hole */
-	assert_int_equal(follow_mirror(&s, 2, 4), 0);
-	assert_int_equal(follow_mirror(&s, 1, 5), 0);
-	assert_int_equal(follow_mirror(&s, 3, 5), 0);
-	assert_int_equal(plog_end_offset(s.log), 5);
-	assert_true(follow_mirror(&s, 2, 5) > 0);
-	assert_int_equal(plog_end_offset(s.log), 8);
-	assert_int_equal(STAGE_HW(&s), 5);
-	stage_commit(&s, 1, 3, B1 | B2, B1 | B2);
-	assert_int_equal(follow_mirror(&s, 3, 8), 0);
-	stage_done(&s);
-}
-
 static void r27_a_log_below_the_leaders_start_begins_anew(void **state)
 {
 	struct stage s;
@@ -378,7 +347,6 @@ int main(void)
 		cmocka_unit_test(a_truncation_below_hw_takes_hw_along),
 		cmocka_unit_test(r25_records_need_the_same_end_epoch_and_generation),
 		cmocka_unit_test(r26_what_does_not_fit_is_refused),
-		cmocka_unit_test(f6_mirrored_bytes_fit_exactly_or_are_dropped_and_f7_hw_stays),
 		cmocka_unit_test(r27_a_log_below_the_leaders_start_begins_anew),
 		cmocka_unit_test(r28_an_empty_answer_keeps_the_last_fetched_epoch),
 	};

@@ -78,6 +78,10 @@ struct stage {
 	int32_t change_ids[STAGE_BROKERS];
 	int64_t change_epochs[STAGE_BROKERS];
 	int failures, failure, durable_moves;
+	/* What it appended last as leader, and mirrors to this follower, if any. */
+	struct mirror_section appended;
+	int32_t mirrors_to;
+	enum replica_mirror mirrored;
 };
 
 static void stage_alter_isr(void *context, struct replica *replica,
@@ -114,12 +118,22 @@ static void stage_durable_moved(void *context, struct replica *replica)
 	s->durable_moves++;
 }
 
+static void stage_appended(void *context, struct replica *replica,
+			   const struct mirror_section *section, int64_t end_offset)
+{
+	struct stage *s = context;
+
+	s->appended = *section;
+	if (s->mirrors_to)
+		s->mirrored = replica_mirror_to(replica, s->mirrors_to, section, end_offset);
+}
+
 static inline void stage_init(struct stage *s, bool flush_ack)
 {
 	struct replica_options options = {
 		.node_id = 1, .flush_ack = flush_ack, .lag_time_max_us = STAGE_LAG_US};
 	struct replica_callbacks callbacks = {s, stage_alter_isr, stage_durable_moved,
-					      stage_storage_failed};
+					      stage_storage_failed, stage_appended};
 
 	*s = (struct stage){.world = world_new()};
 	stage_image_init(&s->image);
