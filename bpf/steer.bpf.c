@@ -55,6 +55,13 @@ struct {
 	__uint(max_entries, STEER_SLOTS_MAX);
 } bw_slot_stats SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct reset_stats);
+	__uint(max_entries, 1);
+} bw_resets SEC(".maps");
+
 const volatile struct steer_config bw_config;
 
 static __always_inline void count_verdict(__u32 verdict, __u64 bytes)

@@ -15,6 +15,8 @@
  *   IMAGE_END        applies the image as one        ACK: 0, or -errno and nothing was applied
  *   LEASE            each time the lease is renewed  none
  *   WITHDRAW         S4: stop announcing a slot      ACK when the address is off the NIC
+ *   RESET_FLOWS      after the image that makes      none
+ *                    this node the slots' holder
  *   STATS_REQUEST    now and then                    STATS
  *
  *   bwsteer -> broker, unasked
@@ -47,7 +49,7 @@ enum steer_message_type {
 	STEER_WITHDRAW = 8,
 	STEER_STATS_REQUEST = 9,
 	STEER_MIRROR_SET = 10,
-	/* 32 to 47: kept for active reset (the flows of a dead holder's clients) */
+	STEER_RESET_FLOWS = 32,
 	STEER_HELLO_ACK = 64,
 	STEER_ACK = 65,
 	STEER_STATS = 66,
@@ -80,12 +82,17 @@ _Static_assert(sizeof(struct steer_hello) == 8 + 16 + 4 + 4 + 8, "steer_hello ha
 
 enum steer_mode { STEER_MODE_OFF, STEER_MODE_TC, STEER_MODE_XDP };
 
+enum steer_features { /* what this bwsteer takes beyond the first one, which said 0 */
+	STEER_FEATURE_MIRRORS = 1, /* the mirroring program is attached: MIRROR_SET is welcome */
+	STEER_FEATURE_RESET_FLOWS = 2,
+};
+
 struct steer_hello_ack {
 	struct steer_header header;
 	__u32 mode;            /* enum steer_mode: what is in use */
 	__u32 attached;        /* 1: a program steers; 0: announcements only */
 	__u32 lease_ms;        /* how long one renewal lasts at most */
-	__u32 mirrors;         /* 1: the mirroring program is attached, MIRROR_SET is welcome */
+	__u32 features;        /* enum steer_features; a broker sends nothing else */
 };
 _Static_assert(sizeof(struct steer_hello_ack) == 8 + 4 * 4, "steer_hello_ack has padding");
 
@@ -188,6 +195,32 @@ struct steer_withdraw {
 };
 _Static_assert(sizeof(struct steer_withdraw) == 8 + 4 * 2, "steer_withdraw has padding");
 
+/* A client's connection to a slot that ended with its broker's host, without the client's
+ * knowledge. */
+struct steer_flow {
+	struct steer_address slot_address;
+	struct steer_address client;
+	__u32 slot;
+};
+_Static_assert(sizeof(struct steer_flow) == 20 * 2 + 4, "steer_flow has padding");
+
+enum { STEER_FLOWS_PER_MESSAGE = 32 };
+
+/* Active reset: each client gets a SYN that seems to come from the slot's address, twice. Its
+ * kernel answers with an ACK that belongs to no connection of the holder, whose kernel resets it.
+ * Only for slots that this node holds by the current image, at their addresses; others, those
+ * that are being reset already and those for which there is no room are counted and left out. */
+struct steer_reset_flows {
+	struct steer_header header;
+	__u32 count;           /* 1 to STEER_FLOWS_PER_MESSAGE; the rest is zero */
+	__u32 zero;
+	struct steer_flow flows[STEER_FLOWS_PER_MESSAGE];
+};
+_Static_assert(sizeof(struct steer_reset_flows) == 8 + 4 * 2 + 44 * 32,
+	       "steer_reset_flows has padding");
+_Static_assert(sizeof(struct steer_reset_flows) <= STEER_MESSAGE_BYTES_MAX,
+	       "a message is too long");
+
 struct steer_ack {
 	struct steer_header header;
 	__s32 result;          /* 0 or -errno */
@@ -259,6 +292,8 @@ static inline __u32 steer_message_bytes(__u16 type)
 		return sizeof(struct steer_stats_request);
 	case STEER_MIRROR_SET:
 		return sizeof(struct steer_mirror_set);
+	case STEER_RESET_FLOWS:
+		return sizeof(struct steer_reset_flows);
 	case STEER_HELLO_ACK:
 		return sizeof(struct steer_hello_ack);
 	case STEER_ACK:

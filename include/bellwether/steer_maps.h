@@ -160,6 +160,24 @@ struct slot_stats {
 };
 _Static_assert(sizeof(struct slot_stats) == 8 * 4, "slot_stats has padding");
 
+/* ---- bw_resets: active reset, counted by bwsteer; no program reads it ---- */
+
+/* X(member, text, meaning) */
+#define STEER_RESETS(X)                                                                            \
+	X(asked, "asked", "clients of dead holders that the broker named")                         \
+	X(refused, "refused", "of them: not of a slot that is held here")                          \
+	X(repeated, "repeated", "of them: named before, reset twice at most")                      \
+	X(left_out, "left_out", "of them: there was no room")                                      \
+	X(syns, "syns", "forged SYNs that were sent")                                              \
+	X(failed, "failed", "forged SYNs that could not be sent")
+
+struct reset_stats {
+#define STEER_RESET_MEMBER(member, text, meaning) __u64 member;
+	STEER_RESETS(STEER_RESET_MEMBER)
+#undef STEER_RESET_MEMBER
+};
+_Static_assert(sizeof(struct reset_stats) == 8 * 6, "reset_stats has padding");
+
 /* ---- const volatile data of the programs, set before load ---- */
 
 struct steer_config {

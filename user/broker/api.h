@@ -57,3 +57,4 @@ void api_broker_heartbeat(struct request *request);
 void api_alter_partition(struct request *request);
 void api_allocate_producer_ids(struct request *request);
 void api_envelope(struct request *request);
+void api_share_flows(struct request *request);

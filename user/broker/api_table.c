@@ -96,6 +96,10 @@ const struct api api_table[] = {
 	 .brokers = {0, 0},
 	 .handle = api_allocate_producer_ids},
 	{.wire = &wire_envelope, .clients = NOBODY, .brokers = {0, 0}, .handle = api_envelope},
+	{.wire = &wire_share_flows,
+	 .clients = NOBODY,
+	 .brokers = {0, 0},
+	 .handle = api_share_flows},
 };
 
 const size_t api_count = sizeof(api_table) / sizeof(*api_table);

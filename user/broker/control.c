@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "broker/active_controller.h"
 #include "broker/data_folder.h"
+#include "broker/flow_sharing.h"
 #include "broker/forward.h"
 #include "broker/internal_listener.h"
 #include "broker/limits.h"
@@ -19,6 +20,7 @@
 #include "broker/session.h"
 #include "broker/shard.h"
 #include "broker/steering.h"
+#include "broker/told_flows.h"
 
 #include <errno.h>
 #include <string.h>
@@ -183,6 +185,7 @@ static void quorum_applies(void *context, const struct batch *batch)
 		return;
 	}
 	nodes_apply(control, image);
+	flow_sharing_apply(control->flow_sharing, image);
 	worker_set_image(&control->worker, image);
 	if (control->publish_posted)
 		return;
@@ -326,6 +329,8 @@ int control_open(struct broker *broker, struct env *env, struct control **ret_co
 	control->quorum_channel = quorum_channel_new(control);
 	nodes_open(control);
 	steering_open(control);
+	control->flow_sharing = flow_sharing_new(control);
+	control->told_flows = told_flows_new();
 	control->registration = registration_new(control);
 	rc = open_quorum(control);
 	if (rc == 0)
@@ -351,12 +356,14 @@ void control_free(struct control *control)
 	registration_free(control->registration);
 	internal_listener_close(control->listener);
 	forward_arrivals_done(&control->worker);
+	flow_sharing_free(control->flow_sharing);
 	nodes_done(control);
 	quorum_close(control->quorum);
 	control->worker.session_ended = NULL;
 	worker_done(&control->worker);
 	quorum_channel_free(control->quorum_channel);
 	steering_close(control);
+	told_flows_free(control->told_flows);
 	mem_free(control->applied_offsets);
 	mem_free(control);
 }

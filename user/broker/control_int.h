@@ -11,9 +11,11 @@
 
 struct active_controller;
 struct fastpath;
+struct flow_sharing;
 struct internal_listener;
 struct peer;
 struct registration;
+struct told_flows;
 
 /* Another broker, as the control thread sees it. */
 struct node {
@@ -34,7 +36,9 @@ struct control {
 	struct registration *registration;
 	struct active_controller *active; /* while this broker is the controller */
 	struct fastpath *fastpath;
-	_Atomic int32_t leader_id; /* other loops read it */
+	struct flow_sharing *flow_sharing; /* our clients, told to others */
+	struct told_flows *told_flows;     /* theirs, told to us */
+	_Atomic int32_t leader_id;         /* other loops read it */
 	int32_t leader_epoch;
 	bool publish_posted; /* shards have not been told of the newest image */
 	struct env_message publish_message;

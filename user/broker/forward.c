@@ -23,6 +23,7 @@
 
 #include "base/container_of.h"
 #include "base/mem.h"
+#include "broker/flow.h"
 #include "broker/limits.h"
 #include "broker/peer.h"
 #include "broker/session.h"
@@ -42,6 +43,7 @@ struct way {
 struct forward {
 	struct shard *shard;
 	int32_t slot;
+	struct flow *flow;
 	enum forward_state state;
 	int32_t holder;       /* by the image that we followed last; -1: nobody */
 	int64_t holder_epoch; /* its registration */
@@ -172,6 +174,7 @@ static void forward_free(struct forward *f)
 {
 	env_timer_stop(env_of(f), &f->hold);
 	drop_remote(f);
+	flow_close(f->flow);
 	DL_DELETE(f->shard->forwards, f);
 	buffer_done(&f->up.bytes);
 	buffer_done(&f->down.bytes);
@@ -250,7 +253,11 @@ static unsigned wanted_events(const struct way *in, const struct way *out)
 
 static void forward_watch(struct forward *f)
 {
-	env_socket_watch(env_of(f), f->client, wanted_events(&f->up, &f->down));
+	unsigned client = wanted_events(&f->up, &f->down);
+
+	if (!flow_is_known(f->flow))
+		client &= ~(unsigned)ENV_WRITABLE;
+	env_socket_watch(env_of(f), f->client, client);
 	if (f->remote)
 		env_socket_watch(env_of(f), f->remote, wanted_events(&f->down, &f->up));
 }
@@ -305,7 +312,8 @@ static void forward_carry(struct forward *f)
 		remote_failed(f);
 		return;
 	}
-	if (way_send(env_of(f), &f->down, f->client, &counts->bytes_down) < 0) {
+	if (flow_is_known(f->flow) &&
+	    way_send(env_of(f), &f->down, f->client, &counts->bytes_down) < 0) {
 		forward_reset(f);
 		return;
 	}
@@ -316,6 +324,14 @@ static void forward_carry(struct forward *f)
 		forward_close(f);
 	else
 		forward_watch(f);
+}
+
+static void forward_flow_known(void *owner)
+{
+	struct forward *f = owner;
+
+	if (f->state == FORWARD_PUMPING)
+		forward_carry(f);
 }
 
 static void remote_ready(struct env_socket *socket, unsigned events, void *context)
@@ -372,6 +388,8 @@ static void forward_become_local(struct forward *f)
 	f->up.bytes = (struct buffer){0};
 	env_socket_detach(worker->env, f->client);
 	session = session_new(worker, f->client, &view);
+	session_own_flow(session, f->flow);
+	f->flow = NULL;
 	forward_free(f);
 	if (early.size > 0)
 		session_feed(session, early.data, early.size);
@@ -431,13 +449,16 @@ void forwards_follow(struct shard *shard)
 
 /* ---- life ---- */
 
-void forward_new(struct shard *shard, struct env_socket *client, int32_t slot)
+void forward_new(struct shard *shard, struct env_socket *client, int32_t slot, struct flow *flow)
 {
 	struct forward *f = mem_alloc(sizeof(*f));
 
 	f->shard = shard;
 	f->slot = slot;
 	f->client = client;
+	f->flow = flow;
+	if (flow)
+		flow_await(flow, forward_flow_known, f);
 	f->hold.fire = hold_is_over;
 	DL_APPEND(shard->forwards, f);
 	env_socket_attach(shard->worker.env, client, client_ready, f);

@@ -4,6 +4,7 @@
 
 #include "broker/worker.h"
 
+struct flow;
 struct shard;
 
 struct forward_counts {
@@ -18,8 +19,9 @@ struct forward_counts {
 
 /* ---- on the shard's loop ---- */
 
-/* Takes over a (detached or new) client connection to a slot that another broker holds. */
-void forward_new(struct shard *shard, struct env_socket *client, int32_t slot);
+/* Takes over a (detached or new) client connection to a slot that another broker holds, and its
+ * flow (or NULL): no answer goes to the client before the flow is known. */
+void forward_new(struct shard *shard, struct env_socket *client, int32_t slot, struct flow *flow);
 /* Another image has come into force: connections follow their slots. */
 void forwards_follow(struct shard *shard);
 void forwards_done(struct shard *shard);

@@ -18,6 +18,9 @@
 
 /* Which of a broker's connections to another one this is. */
 enum peer_lane {
+	/* Clients of slots, for active reset. Below all others: a broker that does not know it
+	 * takes it for one of the control thread's, which it is. */
+	LANE_FLOWS = -1,
 	LANE_QUORUM,    /* the metadata log's fetches: they wait */
 	LANE_CONTROL,   /* requests to the controller: they wait for a commit */
 	LANE_HEARTBEAT, /* heartbeats: they never wait */

@@ -45,6 +45,12 @@ enum broker_limits {
 	/* A verdict on a producer waits for the next heartbeat's answer, looked for so often. */
 	VERDICT_LOOK_MS = 20,
 	VERDICT_MOST_MS = 300,
+	/* Active reset: so many clients of a broker are known to others, about 130 bytes each. */
+	FLOWS_MOST = 16384,
+	FLOWS_PER_REQUEST = 2048,
+	/* A client's first answer waits so long at most until others know of it. */
+	FLOW_UNKNOWN_MOST_MS = 50,
+	FLOWS_RECONNECT_MS = 500,
 };
 
 _Static_assert(HANDSHAKE_MOST_BYTES < SCRATCH_BYTES, "a handshake fits in one receive");

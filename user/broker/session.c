@@ -17,6 +17,7 @@
 #include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/controller_call.h"
+#include "broker/flow.h"
 #include "broker/limits.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ struct session {
 	struct worker *worker;
 	struct env_socket *socket; /* NULL: closed */
 	struct view view;
+	struct flow *flow; /* NULL: not a client's of a slot, or nobody is to know */
 	struct session *prev, *next;
 
 	struct buffer in;
@@ -83,6 +85,7 @@ static void session_end(struct session *s, bool reset)
 		env_socket_close(env, s->socket);
 	s->socket = NULL;
 	env_timer_stop(env, &s->release_timer);
+	flow_close(s->flow);
 	DL_DELETE(s->worker->sessions, s);
 	DL_FOREACH_SAFE(s->requests, request, next) {
 		DL_DELETE(s->requests, request);
@@ -127,7 +130,7 @@ static void session_watch(struct session *s)
 
 	if (!session_is_backed_up(s) && !s->is_releasing)
 		events |= ENV_READABLE;
-	if (session_has_output(s))
+	if (session_has_output(s) && flow_is_known(s->flow))
 		events |= ENV_WRITABLE;
 	if (events != s->watched) {
 		s->watched = events;
@@ -179,7 +182,7 @@ static void session_send(struct session *s)
 {
 	ssize_t count = 0;
 
-	while (count >= 0 && session_has_output(s)) {
+	while (count >= 0 && session_has_output(s) && flow_is_known(s->flow)) {
 		const struct wire_splice *splice =
 			s->splice < s->out.splice_count ? &s->out.splices[s->splice] : NULL;
 
@@ -209,6 +212,18 @@ static void session_send_posted(struct env *here, struct env_message *message)
 	/* Answers that left may let requests in that back-pressure had stopped. */
 	if (s->socket && s->in.size && !session_is_backed_up(s))
 		session_parse_in(s);
+}
+
+static void session_flow_known(void *owner)
+{
+	session_send(owner);
+}
+
+void session_own_flow(struct session *session, struct flow *flow)
+{
+	session->flow = flow;
+	if (flow)
+		flow_await(flow, session_flow_known, session);
 }
 
 /* One send for all answers of this round. */

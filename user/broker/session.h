@@ -6,11 +6,16 @@
 
 #include "broker/request.h"
 
+struct flow;
 struct session;
 
 /* Takes the (attached elsewhere or new) socket over. */
 struct session *session_new(struct worker *worker, struct env_socket *socket,
 			    const struct view *view);
+
+/* A client's connection to a slot: takes the flow (or NULL) over. No answer leaves before the flow
+ * is known. Before anything is received. */
+void session_own_flow(struct session *session, struct flow *flow);
 
 /* Bytes that were received before the session was made (forwarded connections). */
 void session_feed(struct session *session, const uint8_t *bytes, size_t size);

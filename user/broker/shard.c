@@ -4,6 +4,7 @@
 #include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/fetcher.h"
+#include "broker/flow.h"
 #include "broker/limits.h"
 #include "broker/session.h"
 #include "broker/slot_listener.h"
@@ -191,6 +192,7 @@ void shard_free(struct shard *shard)
 		return;
 	/* What waited on replicas has been answered, and given back to the pool, by now. */
 	worker_done(&shard->worker);
+	flows_done(shard);
 	env_timer_stop(shard->worker.env, &shard->tick);
 	mem_free(shard);
 }

@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 struct fetcher;
+struct flow;
 struct forward;
 struct slot_listener;
 struct view;
@@ -40,6 +41,7 @@ struct shard {
 	struct hosted *hosted;       /* uthash */
 	struct slot_listener *slots; /* one for each slot of this shard, utlist */
 	struct forward *forwards;    /* connections to slots held elsewhere, utlist */
+	struct flow *flows;          /* all connections to slots, utlist */
 	struct forward_counts forward_counts;
 	struct env_timer forward_report;
 	bool forward_report_due;

@@ -9,6 +9,7 @@
 
 #include "base/container_of.h"
 #include "base/mem.h"
+#include "broker/flow.h"
 #include "broker/session.h"
 #include "broker/steering.h"
 
@@ -48,14 +49,16 @@ static void door_ready(struct env_socket *door, unsigned events, void *context)
 	struct worker *worker = &l->shard->worker;
 	const struct view view = {VIEW_SLOT, l->slot, -1};
 	struct env_socket *socket;
+	struct flow *flow;
 
 	(void)events;
 	while (env_accept(worker->env, door, NULL, NULL, &socket) == 0) {
 		env_socket_detach(worker->env, socket);
+		flow = flow_open(l->shard, socket, l->slot);
 		if (is_held_here(l->shard, worker->image, l->slot))
-			session_new(worker, socket, &view);
+			session_own_flow(session_new(worker, socket, &view), flow);
 		else
-			forward_new(l->shard, socket, l->slot); /* S5 */
+			forward_new(l->shard, socket, l->slot, flow); /* S5 */
 	}
 }
 

@@ -5,6 +5,7 @@
 
 #include "broker/control_int.h"
 #include "broker/registration.h"
+#include "broker/told_flows.h"
 #include "fastpath/fastpath.h"
 
 void steering_open(struct control *control)
@@ -25,12 +26,37 @@ void steering_close(struct control *control)
 	fastpath_free(control->fastpath);
 }
 
+/* ---- images ---- */
+
+static void reset_flow(void *context, const struct flow_key *key)
+{
+	fastpath_reset_flow(context, key->slot, &key->slot_address, &key->client);
+}
+
+/* Active reset: behind the image that makes this broker the holder. */
+static void reset_flows(struct control *control, const struct image *image)
+{
+	int32_t self = control->worker.broker->identity.node_id;
+	size_t count =
+		told_flows_apply(control->told_flows, image, self, reset_flow, control->fastpath);
+
+	if (count == 0)
+		return;
+	fastpath_flush_resets(control->fastpath);
+	env_log(control->worker.env, LOG_INFO,
+		"%zu clients of fenced brokers' slots are to be reset", count);
+}
+
 void steering_image_applied(struct control *control)
 {
+	struct image *image = control->worker.image;
+
 	/* S8: nothing before this broker is unfenced and has applied its own registration. */
-	if (registration_is_serving(control->registration) &&
-	    control_applied_offset(control) >= control->worker.image->offset)
-		fastpath_publish(control->fastpath, control->worker.image);
+	if (!registration_is_serving(control->registration) ||
+	    control_applied_offset(control) < image->offset)
+		return;
+	fastpath_publish(control->fastpath, image);
+	reset_flows(control, image);
 }
 
 void steering_renew(struct control *control, uint64_t evidence_us)

@@ -39,7 +39,7 @@ struct fastpath {
 	bool has_complained; /* about bwsteer's absence, since it was there last */
 	bool is_served;
 	bool is_steered;
-	bool is_mirrored; /* bwsteer takes mirror sets */
+	uint32_t features; /* enum steer_features of the bwsteer that serves us */
 
 	struct buffer out;
 	size_t sent;
@@ -58,6 +58,7 @@ struct fastpath {
 	bool image_unanswered;
 	bool is_refused; /* the last one was: no leaders until slots or brokers change */
 
+	struct buffer resets; /* of struct steer_flow: they wait for the newest image's turn */
 	struct release *releases;
 	struct fastpath_query *queries; /* the first one is being asked */
 	uint32_t query_slot;
@@ -144,7 +145,7 @@ static bool put_facts(struct fastpath *f)
 	if (!f->facts_due && !f->whole_due)
 		return false;
 	facts_make(&f->next, f->image, &f->published, is_releasing, f);
-	if (f->is_mirrored)
+	if (f->features & STEER_FEATURE_MIRRORS)
 		mirror_sets_put(&f->mirrors, f->image, f->options.node_id, &f->next);
 	changed = f->whole_due || !facts_equal(&f->next, &f->published);
 	f->facts_due = false;
@@ -195,6 +196,48 @@ static bool put_leaders(struct fastpath *f)
 	return count > 0;
 }
 
+/* ---- active reset ---- */
+
+/* Puts what waits, behind the image that made this broker the holder. */
+static bool put_resets(struct fastpath *f)
+{
+	const struct steer_flow *flows = (const void *)f->resets.data;
+	size_t count = f->resets.size / sizeof(*flows);
+
+	for (size_t i = 0; i < count; i += STEER_FLOWS_PER_MESSAGE) {
+		struct steer_reset_flows message = {.header = header_of(STEER_RESET_FLOWS, 0)};
+
+		message.count = count - i < STEER_FLOWS_PER_MESSAGE ? (uint32_t)(count - i)
+								    : STEER_FLOWS_PER_MESSAGE;
+		memcpy(message.flows, flows + i, message.count * sizeof(*flows));
+		buffer_put(&f->out, &message, sizeof(message));
+	}
+	f->counts.resets += count;
+	buffer_done(&f->resets);
+	return count > 0;
+}
+
+static struct steer_address steer_address_of(const struct net_address *address)
+{
+	struct steer_address to = {.port = address->port};
+
+	memcpy(to.ip, address->ip, sizeof(to.ip));
+	return to;
+}
+
+void fastpath_reset_flow(struct fastpath *fastpath, int32_t slot,
+			 const struct net_address *slot_address, const struct net_address *client)
+{
+	struct steer_flow flow = {
+		.slot_address = steer_address_of(slot_address),
+		.client = steer_address_of(client),
+		.slot = (uint32_t)slot,
+	};
+
+	if (fastpath->is_served && (fastpath->features & STEER_FEATURE_RESET_FLOWS))
+		buffer_put(&fastpath->resets, &flow, sizeof(flow));
+}
+
 /* ---- sending ---- */
 
 /* Ends every wait for an answer of bwsteer, and dials again. */
@@ -211,7 +254,7 @@ static void fastpath_break(struct fastpath *f)
 				     : "hung up on our HELLO: its log says why");
 	f->has_complained = true;
 	f->is_served = false;
-	f->is_mirrored = false;
+	f->features = 0;
 	mirror_sets_forget(&f->mirrors);
 	f->out.size = 0;
 	f->sent = 0;
@@ -219,6 +262,7 @@ static void fastpath_break(struct fastpath *f)
 	f->image_unanswered = false;
 	f->is_refused = false;
 	forget_leaders(f);
+	buffer_done(&f->resets); /* it holds nothing, until a whole image has come */
 	env_timer_after(f->options.env, &f->reconnect, FASTPATH_RECONNECT_MS * 1000);
 	while (f->queries) {
 		struct fastpath_query *query = f->queries;
@@ -275,7 +319,8 @@ static void fastpath_send(struct fastpath *f)
 		return;
 	do
 		rc = send_out(f);
-	while (rc == 0 && f->is_served && f->image && (put_facts(f) || put_leaders(f)));
+	while (rc == 0 && f->is_served && f->image &&
+	       (put_facts(f) || put_resets(f) || put_leaders(f)));
 	if (rc < 0 && rc != -EAGAIN)
 		fastpath_break(f);
 	else
@@ -299,13 +344,13 @@ static void take_hello_ack(struct fastpath *f, const struct steer_hello_ack *ack
 		return;
 	f->is_served = true;
 	f->is_steered = ack->attached != 0;
-	f->is_mirrored = ack->mirrors != 0;
+	f->features = ack->features;
 	f->whole_due = true;
 	f->has_complained = false;
 	f->counts.connections++;
 	env_log(f->options.env, LOG_INFO, "bwsteer serves this broker, mode %s, mirroring in %s",
 		ack->mode < 3 ? names[ack->mode] : "unknown",
-		f->is_mirrored ? "the kernel" : "user space");
+		(f->features & STEER_FEATURE_MIRRORS) ? "the kernel" : "user space");
 }
 
 static void finish_release(struct fastpath *f, struct release *release)
@@ -510,6 +555,7 @@ void fastpath_free(struct fastpath *fastpath)
 	image_unref(f->leaders);
 	image_unref(f->image);
 	buffer_done(&f->out);
+	buffer_done(&f->resets);
 	buffer_done(&f->published.bytes);
 	buffer_done(&f->next.bytes);
 	mem_free(f->socket_path);
@@ -540,6 +586,11 @@ void fastpath_renew_lease(struct fastpath *fastpath, uint64_t evidence_us, uint3
 	};
 	fastpath->lease_due = true;
 	fastpath->counts.leases++;
+	fastpath_send(fastpath);
+}
+
+void fastpath_flush_resets(struct fastpath *fastpath)
+{
 	fastpath_send(fastpath);
 }
 

@@ -66,6 +66,13 @@ void fastpath_slot_released(struct fastpath *fastpath, int32_t slot);
 /* How many slots are between the two, or wait for bwsteer: a clean shutdown waits for 0. */
 int32_t fastpath_releases(const struct fastpath *fastpath);
 
+/* Active reset: a client of a dead broker, whose slot is held here by the image that was published
+ * last. It goes out behind that image, with all others, at fastpath_flush_resets(). Dropped when
+ * there is no bwsteer. */
+void fastpath_reset_flow(struct fastpath *fastpath, int32_t slot,
+			 const struct net_address *slot_address, const struct net_address *client);
+void fastpath_flush_resets(struct fastpath *fastpath);
+
 /* The kernel's counters of the slots. */
 struct fastpath_query {
 	/* Once for each slot, in rising order, and then with slot NULL and rc: 0, or -ENOTCONN when
@@ -84,5 +91,6 @@ struct fastpath_counts {
 	uint64_t leases;
 	uint64_t leases_lost; /* as bwsteer says */
 	uint64_t connections;
+	uint64_t resets; /* clients of dead brokers that were named */
 };
 struct fastpath_counts fastpath_counts(const struct fastpath *fastpath);

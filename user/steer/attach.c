@@ -224,7 +224,7 @@ enum steer_mode attach_mode(const struct attachment *a)
 
 struct maps attach_maps(const struct attachment *a)
 {
-	struct maps maps = {-1, -1, -1, -1, -1, -1};
+	struct maps maps = {-1, -1, -1, -1, -1, -1, -1};
 
 	if (!a->programs)
 		return maps;
@@ -234,5 +234,6 @@ struct maps attach_maps(const struct attachment *a)
 	maps.cluster = bpf_map__fd(a->programs->maps.bw_cluster);
 	maps.verdicts = bpf_map__fd(a->programs->maps.bw_verdicts);
 	maps.slot_stats = bpf_map__fd(a->programs->maps.bw_slot_stats);
+	maps.resets = bpf_map__fd(a->programs->maps.bw_resets);
 	return maps;
 }

@@ -7,7 +7,8 @@
  *    S4: reset, then withdraw), and only then the answer that says so.
  * 2. Time is looked at before messages: a lease that ran out while we slept is lost, whatever lies
  *    in the socket.
- * 3. At most one connection has a session. */
+ * 3. At most one connection has a session.
+ * 4. Forged SYNs leave after the entries and addresses of the image that asks for them. */
 #include "steer/daemon.h"
 
 #include "base/mem.h"
@@ -15,6 +16,8 @@
 #include "steer/attach.h"
 #include "steer/capability.h"
 #include "steer/facts.h"
+#include "steer/flow_resets.h"
+#include "steer/forged_syn.h"
 #include "steer/hops.h"
 #include "steer/maps.h"
 #include "steer/netlink.h"
@@ -53,15 +56,16 @@ struct steer_daemon {
 	struct announcer *announcer;
 	struct hops *hops;
 	struct state *state;
+	struct flow_resets *resets;
 
-	int signals, listener, monitor, netlink;
+	int signals, listener, monitor, netlink, raw;
 	int connections[CONNECTIONS_MAX]; /* -1 = free */
 	int session;                      /* place in connections, or -1 */
 
 	bool hops_are_stale;
 	uint64_t hops_at_us;              /* the last look */
 	uint64_t deadline_us;
-	bool has_map_error;
+	bool has_map_error, has_raw_error;
 };
 
 static uint64_t now_us(void)
@@ -149,7 +153,28 @@ static uint64_t hops_due_us(const struct steer_daemon *d)
 	return d->hops_at_us + (d->hops_are_stale ? HOPS_SPACING_US : HOPS_INTERVAL_US);
 }
 
-/* Invariant 1. */
+/* Active reset. */
+static void send_syns(struct steer_daemon *d, uint64_t now)
+{
+	struct steer_flow flow;
+	bool has_sent = false;
+
+	while (flow_resets_next(d->resets, d->state, now, &flow)) {
+		int rc = forged_syn_send(d->raw, &flow);
+
+		flow_resets_sent(d->resets, rc);
+		if (rc < 0 && !d->has_raw_error)
+			log_line(d->log, LOG_WARN,
+				 "a waiting client of a dead broker cannot be reset: %s",
+				 strerror(-rc));
+		d->has_raw_error = rc < 0;
+		has_sent = true;
+	}
+	if (has_sent)
+		maps_write_resets(&d->maps, flow_resets_stats(d->resets));
+}
+
+/* Invariants 1 and 4. */
 static void settle(struct steer_daemon *d)
 {
 	struct steer_lease_lost lost = {.header = {STEER_LEASE_LOST, STEER_PROTOCOL_VERSION, 0}};
@@ -168,6 +193,7 @@ static void settle(struct steer_daemon *d)
 	d->deadline_us = decision.deadline_us < announce_us ? decision.deadline_us : announce_us;
 	if (decision.lease_lost)
 		answer(d, &lost, sizeof(lost));
+	send_syns(d, now);
 }
 
 /* ---- messages ---- */
@@ -189,6 +215,7 @@ static void take_hello(struct steer_daemon *d, int place, const struct facts_out
 		.mode = attach_mode(d->attachment),
 		.attached = is_attached(d),
 		.lease_ms = (uint32_t)d->config->lease_ms,
+		.features = STEER_FEATURE_RESET_FLOWS,
 	};
 	int rc;
 
@@ -243,6 +270,15 @@ static void answer_stats(struct steer_daemon *d, const struct facts_outcome *out
 	answer(d, &stats, sizeof(stats));
 }
 
+static void take_resets(struct steer_daemon *d, const struct steer_reset_flows *resets)
+{
+	uint64_t now = now_us();
+
+	for (uint32_t i = 0; i < resets->count; i++)
+		flow_resets_add(d->resets, d->state, &resets->flows[i], now);
+	maps_write_resets(&d->maps, flow_resets_stats(d->resets));
+}
+
 static void carry_out(struct steer_daemon *d, int place, const struct facts_outcome *outcome)
 {
 	switch (outcome->effect) {
@@ -260,6 +296,9 @@ static void carry_out(struct steer_daemon *d, int place, const struct facts_outc
 		return;
 	case FACTS_STATS:
 		answer_stats(d, outcome);
+		return;
+	case FACTS_RESETS:
+		take_resets(d, &outcome->resets);
 		return;
 	}
 }
@@ -321,7 +360,10 @@ static int wait_ms(const struct steer_daemon *d)
 {
 	uint64_t now = now_us();
 	uint64_t until = d->deadline_us < hops_due_us(d) ? d->deadline_us : hops_due_us(d);
+	uint64_t syn_us = flow_resets_deadline_us(d->resets);
 
+	if (syn_us < until)
+		until = syn_us;
 	return until <= now ? 0 : (int)((until - now + 999) / 1000);
 }
 
@@ -410,6 +452,16 @@ static int find_link(struct steer_daemon *d)
 	return -ENODEV;
 }
 
+static int open_raw(struct steer_daemon *d)
+{
+	d->raw = forged_syn_open();
+	if (d->raw >= 0)
+		return 0;
+	log_line(d->log, LOG_ERROR, "no raw socket: %s; give bwsteer CAP_NET_RAW",
+		 strerror(-d->raw));
+	return d->raw;
+}
+
 static int open_sockets(struct steer_daemon *d)
 {
 	const unsigned groups = 1U << (RTNLGRP_LINK - 1) | 1U << (RTNLGRP_NEIGH - 1) |
@@ -489,6 +541,8 @@ static int start(struct steer_daemon *d)
 	if (rc == 0)
 		rc = find_link(d);
 	if (rc == 0)
+		rc = open_raw(d);
+	if (rc == 0)
 		rc = open_sockets(d); /* finds another bwsteer before anything of its is touched */
 	if (rc >= 0)
 		rc = attach(d);
@@ -512,6 +566,7 @@ static void stop(struct steer_daemon *d)
 	announcer_free(d->announcer);
 	hops_free(d->hops);
 	state_free(d->state);
+	flow_resets_free(d->resets);
 	for (int i = 0; i < CONNECTIONS_MAX; i++)
 		close_if_open(d->connections[i]);
 	if (d->listener >= 0)
@@ -520,6 +575,7 @@ static void stop(struct steer_daemon *d)
 	close_if_open(d->signals);
 	close_if_open(d->monitor);
 	close_if_open(d->netlink);
+	close_if_open(d->raw);
 	mem_free(d);
 }
 
@@ -532,10 +588,11 @@ int daemon_run(const struct config *config, uid_t broker_user, void (*ready)(voi
 	d->config = config;
 	d->log = log;
 	d->broker_user = broker_user;
-	d->signals = d->listener = d->monitor = d->netlink = d->session = -1;
+	d->signals = d->listener = d->monitor = d->netlink = d->raw = d->session = -1;
 	for (int i = 0; i < CONNECTIONS_MAX; i++)
 		d->connections[i] = -1;
 	d->hops = hops_new();
+	d->resets = flow_resets_new();
 	d->state = state_new((struct state_times){
 		.lease_us = (uint64_t)config->lease_ms * 1000,
 		.orphan_us = (uint64_t)config->orphan_ms * 1000,

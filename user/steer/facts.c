@@ -19,6 +19,7 @@ union message {
 	struct steer_withdraw withdraw;
 	struct steer_stats_request stats;
 	struct steer_mirror_set mirror;
+	struct steer_reset_flows resets;
 };
 
 /* 0 for what a broker does not send. */
@@ -47,6 +48,9 @@ static const char *why_refused(const union message *m, size_t size, bool in_sess
 		return "HELLO names no cluster";
 	if (m->header.type == STEER_HELLO && m->hello.node >= STEER_PEERS_MAX)
 		return "HELLO names an impossible node";
+	if (m->header.type == STEER_RESET_FLOWS &&
+	    (m->resets.count == 0 || m->resets.count > STEER_FLOWS_PER_MESSAGE))
+		return "RESET_FLOWS has an impossible count";
 	return NULL;
 }
 
@@ -83,6 +87,10 @@ static void take_fact(struct state *s, const union message *m, uint64_t now_us,
 	case STEER_WITHDRAW:
 		ret->result = state_withdraw(s, m->withdraw.slot, m->withdraw.withdrawn != 0);
 		ret->effect = FACTS_ACK;
+		break;
+	case STEER_RESET_FLOWS:
+		ret->effect = FACTS_RESETS;
+		ret->resets = m->resets;
 		break;
 	default:
 		ret->effect = FACTS_STATS;

@@ -11,6 +11,7 @@ enum facts_effect {
 	FACTS_IMAGE,    /* an image was applied: leaders, next hops; then ACK */
 	FACTS_ACK,      /* carry the decision out, then ACK */
 	FACTS_STATS,    /* answer STATS from first_slot on */
+	FACTS_RESETS,   /* active reset: hand them to flow_resets_add() */
 };
 
 struct facts_outcome {
@@ -19,6 +20,7 @@ struct facts_outcome {
 	int32_t result;          /* for the ACK */
 	struct steer_hello hello;
 	uint32_t first_slot;
+	struct steer_reset_flows resets;
 };
 
 /* in_session: a HELLO came before on this connection. Returns 0 with *ret filled in, or -EPROTO

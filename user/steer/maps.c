@@ -25,7 +25,7 @@ static int open_into(const char *instance, const char *map, int *ret_fd)
 
 int maps_open(const char *instance, struct maps *ret_maps)
 {
-	struct maps maps = {-1, -1, -1, -1, -1, -1};
+	struct maps maps = {-1, -1, -1, -1, -1, -1, -1};
 	int rc = open_into(instance, "bw_slots", &maps.slots);
 
 	if (rc == 0)
@@ -38,6 +38,8 @@ int maps_open(const char *instance, struct maps *ret_maps)
 		rc = open_into(instance, "bw_verdicts", &maps.verdicts);
 	if (rc == 0)
 		rc = open_into(instance, "bw_slot_stats", &maps.slot_stats);
+	if (rc == 0)
+		rc = open_into(instance, "bw_resets", &maps.resets);
 	if (rc < 0)
 		maps_close(&maps);
 	else
@@ -47,8 +49,8 @@ int maps_open(const char *instance, struct maps *ret_maps)
 
 void maps_close(struct maps *maps)
 {
-	int *const fds[] = {&maps->slots,   &maps->peers,    &maps->leaders,
-			    &maps->cluster, &maps->verdicts, &maps->slot_stats};
+	int *const fds[] = {&maps->slots,    &maps->peers,      &maps->leaders, &maps->cluster,
+			    &maps->verdicts, &maps->slot_stats, &maps->resets};
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
 		if (*fds[i] >= 0)
@@ -251,6 +253,22 @@ int maps_write_peers(const struct maps *maps, const struct peer_key *peers, cons
 }
 
 /* ---- counters ---- */
+
+int maps_write_resets(const struct maps *maps, const struct reset_stats *stats)
+{
+	uint32_t zero = 0;
+
+	if (maps->resets < 0)
+		return 0;
+	return bpf_map_update_elem(maps->resets, &zero, stats, BPF_ANY) < 0 ? -errno : 0;
+}
+
+int maps_read_resets(const struct maps *maps, struct reset_stats *ret_stats)
+{
+	uint32_t zero = 0;
+
+	return bpf_map_lookup_elem(maps->resets, &zero, ret_stats) < 0 ? -errno : 0;
+}
 
 /* Adds up the per-CPU values of `words` 64-bit numbers each. */
 static int read_sum(int map, uint32_t key, uint64_t *ret_words, size_t words)

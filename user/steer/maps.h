@@ -5,7 +5,8 @@
 #include "steer/state.h"
 
 struct maps {
-	int slots, peers, leaders, cluster, verdicts, slot_stats; /* descriptors, or -1 */
+	/* descriptors, or -1 */
+	int slots, peers, leaders, cluster, verdicts, slot_stats, resets;
 };
 
 /* Opens the pins of an instance. Returns 0 or -errno. */
@@ -26,6 +27,10 @@ int maps_write_leaders(const struct maps *maps, const struct steer_leader *leade
 /* Replaces the set of peers' MAC addresses. */
 int maps_write_peers(const struct maps *maps, const struct peer_key *peers, const uint32_t *nodes,
 		     size_t count);
+
+/* Active reset, as bwsteer counts it; it begins at 0 with each bwsteer. Return 0 or -errno. */
+int maps_write_resets(const struct maps *maps, const struct reset_stats *stats);
+int maps_read_resets(const struct maps *maps, struct reset_stats *ret_stats);
 
 /* Sums over all CPUs. Return 0 or -errno. */
 int maps_read_verdict(const struct maps *maps, uint32_t verdict, struct verdict_stats *ret_sum);

@@ -69,6 +69,25 @@ static int print_slots(const struct maps *maps, bool json, FILE *to)
 	return rc;
 }
 
+static int print_resets(const struct maps *maps, bool json, FILE *to)
+{
+	struct reset_stats stats;
+	const char *comma = "";
+	int rc = maps_read_resets(maps, &stats);
+
+	if (rc < 0)
+		return rc;
+#define PRINT(member, text, meaning)                                                               \
+	if (json)                                                                                  \
+		fprintf(to, "%s\"" text "\":%" PRIu64, comma, (uint64_t)stats.member);             \
+	else if (stats.member > 0)                                                                 \
+		fprintf(to, "%-18s %14" PRIu64 "  %s\n", text, (uint64_t)stats.member, meaning);   \
+	comma = ",";
+	STEER_RESETS(PRINT)
+#undef PRINT
+	return 0;
+}
+
 int stats_print(const struct maps *maps, bool json, FILE *to)
 {
 	int rc;
@@ -86,6 +105,12 @@ int stats_print(const struct maps *maps, bool json, FILE *to)
 	if (rc == 0)
 		rc = print_slots(maps, json, to);
 	if (json)
-		fputs("]}\n", to);
+		fputs("],\"resets\":{", to);
+	else
+		fprintf(to, "\n%-18s %14s\n", "active reset", "count");
+	if (rc == 0)
+		rc = print_resets(maps, json, to);
+	if (json)
+		fputs("}}\n", to);
 	return rc;
 }

@@ -27,6 +27,7 @@ const struct wire_api *const wire_apis[] = {
 	&wire_describe_slots,
 	&wire_move_slot,
 	&wire_accept_loss,
+	&wire_share_flows,
 	NULL,
 };
 

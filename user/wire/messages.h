@@ -23,6 +23,7 @@
 #include "wire/message_metadata_records.h"
 #include "wire/message_offset_for_leader_epoch.h"
 #include "wire/message_produce.h"
+#include "wire/message_share_flows.h"
 #include "wire/message_slots.h"
 #include "wire/message_vote.h"
 

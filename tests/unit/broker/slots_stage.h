@@ -4,6 +4,7 @@
 
 #include "../meta/meta_testing.h"
 #include "broker/control_int.h"
+#include "broker/flow_sharing.h"
 #include "broker/handshake.h"
 #include "broker/internal_listener.h"
 #include "broker/session.h"
@@ -11,6 +12,7 @@
 #include "broker/slot_listener.h"
 #include "broker/peer.h"
 #include "broker/steering.h"
+#include "broker/told_flows.h"
 #include "fastpath/fastpath.h"
 #include "sim/sim_world.h"
 
@@ -112,6 +114,7 @@ static inline void stage_apply(struct stage *s, int32_t id)
 	slot_listeners_apply(shard, image);
 	worker_set_image(&shard->worker, image);
 	forwards_follow(shard);
+	flow_sharing_apply(s->nodes[id].broker.control->flow_sharing, image);
 }
 
 static inline void stage_apply_all(struct stage *s)
@@ -141,6 +144,8 @@ static int node_start(struct sim_process *process, void *context)
 	node->broker.shards = node->shards;
 	worker_init(&control->worker, node->envs[1], &node->broker);
 	steering_open(control);
+	control->flow_sharing = flow_sharing_new(control);
+	control->told_flows = told_flows_new();
 	node->shard = node->shards[0] = shard_new(&node->broker, node->envs[0], 0);
 	return internal_listener_open(&control->worker, &control->listener);
 }
@@ -152,10 +157,12 @@ static void node_gone(struct sim_process *process, bool exited, void *context)
 
 	(void)process;
 	(void)exited;
+	flow_sharing_free(control->flow_sharing);
 	internal_listener_close(control->listener);
 	forward_arrivals_done(&control->worker);
 	worker_done(&control->worker);
 	steering_close(control);
+	told_flows_free(control->told_flows);
 	mem_free(control);
 	shard_free(node->shard);
 	node->shard = NULL;

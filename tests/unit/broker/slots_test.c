@@ -209,7 +209,8 @@ static void s5_no_more_than_64_kib_are_read_while_held(void **state)
 	stage_apply(s, 3);
 	while (counts_of(s, 2)->bytes_up == 0 && sim_world_now_us(s->world) < 2000 * STAGE_MS)
 		sim_world_step(s->world);
-	assert_int_equal(counts_of(s, 2)->bytes_up, 64 * 1024);
+	/* What had been read goes in one go, as far as the way takes it. */
+	assert_in_range(counts_of(s, 2)->bytes_up, 32 * 1024, 64 * 1024);
 	stage_free(s);
 }
 

@@ -1,6 +1,6 @@
 /* The other end of a fastpath: a bwsteer that applies what it is told to a table, answers, and
  * writes down the order of messages by one letter each: H hello, B begin, S slot, K broker, L
- * leader, M mirror set, E end, l lease, W withdraw, Q stats request */
+ * leader, M mirror set, E end, l lease, W withdraw, Q stats request, R flows to reset */
 #pragma once
 
 #include "bellwether/steer_facts.h"
@@ -46,6 +46,9 @@ struct fake_steer {
 	unsigned images;       /* applied */
 	struct steer_lease lease;
 	struct steer_withdraw withdraw;
+	struct steer_reset_flows resets; /* the last ones */
+	uint32_t reset_count;            /* flows, all together */
+	bool is_old;                     /* knows no features */
 	uint32_t unanswered; /* the sequence of the last message that was not answered */
 };
 
@@ -210,7 +213,8 @@ static inline void fake_hello(struct fake_steer *s)
 		.mode = STEER_MODE_TC,
 		.attached = 1,
 		.lease_ms = 1000,
-		.mirrors = s->mirrors,
+		.features = (s->mirrors ? STEER_FEATURE_MIRRORS : 0) |
+			    (s->is_old ? 0 : STEER_FEATURE_RESET_FLOWS),
 	};
 
 	if (!s->is_mute)
@@ -264,6 +268,11 @@ static inline char fake_message(struct fake_steer *s, const void *bytes, size_t 
 		TAKE(s->withdraw);
 		fake_ack(s, header->sequence, 0);
 		return 'W';
+	case STEER_RESET_FLOWS:
+		TAKE(s->resets);
+		assert_in_range(s->resets.count, 1, STEER_FLOWS_PER_MESSAGE);
+		s->reset_count += s->resets.count;
+		return 'R';
 	case STEER_STATS_REQUEST:
 		assert_int_equal(size, sizeof(struct steer_stats_request));
 		fake_stats(s, bytes);

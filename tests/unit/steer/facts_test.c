@@ -79,7 +79,28 @@ static void only_exact_sizes_of_known_types_pass(void **unused)
 		for (size_t size = 0; size <= sizeof(bytes); size++)
 			passed += take(s, true, bytes, size, &outcome) == 0;
 	}
-	assert_int_equal(passed, 9); /* the types that a broker sends in a session */
+	assert_int_equal(passed, 10); /* the types that a broker sends in a session */
+	state_free(s);
+}
+
+static void flows_to_reset_have_a_possible_count(void **unused)
+{
+	struct steer_reset_flows flows = {
+		.header = {STEER_RESET_FLOWS, STEER_PROTOCOL_VERSION, 0},
+		.count = STEER_FLOWS_PER_MESSAGE,
+	};
+	struct state *s = new_state();
+	struct facts_outcome outcome;
+
+	(void)unused;
+	flows.flows[31].slot = 7;
+	assert_int_equal(take(s, true, &flows, sizeof(flows), &outcome), 0);
+	assert_int_equal(outcome.effect, FACTS_RESETS);
+	assert_int_equal(outcome.resets.flows[31].slot, 7);
+	flows.count++;
+	assert_int_equal(take(s, true, &flows, sizeof(flows), &outcome), -EPROTO);
+	flows.count = 0;
+	assert_int_equal(take(s, true, &flows, sizeof(flows), &outcome), -EPROTO);
 	state_free(s);
 }
 
@@ -131,6 +152,7 @@ int main(void)
 		cmocka_unit_test(a_hello_is_read),
 		cmocka_unit_test(a_wrong_hello_is_refused),
 		cmocka_unit_test(only_exact_sizes_of_known_types_pass),
+		cmocka_unit_test(flows_to_reset_have_a_possible_count),
 		cmocka_unit_test(an_end_without_an_image_is_answered_with_an_error),
 		cmocka_unit_test(a_topic_without_an_end_spoils_its_image),
 	};
