@@ -35,13 +35,13 @@ static const struct setting settings[] = {
 	{.name = "steer.socket.user",
 	 TEXT(socket_user, NULL, "the user (name or number) that the broker is; unset: our own")},
 	{.name = "steer.lease.ms",
-	 TIME(lease_ms, "1000", 100, "the longest announcing lease, in milliseconds (S2)")},
+	 TIME(lease_ms, "1000", 100, "the longest announcing lease, in milliseconds")},
 	{.name = "steer.orphan.ms",
 	 TIME(orphan_ms, "1000", 0, "how long a dead broker's slots point to its successor, in "
-				    "milliseconds (S12)")},
+				    "milliseconds")},
 	{.name = "steer.grace.ms",
 	 TIME(grace_ms, "10000", 0, "how long open connections follow an expired entry, in "
-				    "milliseconds (S10)")},
+				    "milliseconds")},
 	{.name = "steer.announce.ms",
 	 TIME(announce_ms, "3000", 100, "the time between announcements, in milliseconds")},
 };
