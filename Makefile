@@ -14,9 +14,10 @@ closure_meta     := meta wire base
 closure_replica  := replica meta plog wire base
 closure_fastpath := fastpath meta wire base
 closure_broker   := broker fastpath replica quorum plog meta wire base
+closure_http     := http base
 closure_steer    := steer base
 closure_ctl      := ctl wire base
-FOLDERS := base os wire plog quorum meta replica fastpath broker steer ctl
+FOLDERS := base os wire plog quorum meta replica fastpath broker http steer ctl
 
 CFLAGS  ?= -O2 -g
 CPPFLAGS := -Iuser -Iinclude -I$(BUILD)/gen -D_GNU_SOURCE $(CPPFLAGS)
@@ -26,6 +27,7 @@ ALL_CFLAGS := -std=c17 $(CFLAGS) $(WARNINGS) -fno-omit-frame-pointer -pthread $(
 LIBS_base  := -lisal -lcrypto
 LIBS_steer := -lbpf -lelf -lz
 LIBS_ctl   := -ljansson
+LIBS_http  := -lmicrohttpd
 
 sources = $(wildcard user/$(1)/*.c)
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(call sources,$(1)))
@@ -56,9 +58,10 @@ clean: ## remove everything that was built
 	rm -rf $(BUILD)
 
 # ---- programs ----
-$(BUILD)/bellwether: $(BUILD)/obj/user/bellwether.o $(call archive,os) $(call archives,broker)
+$(BUILD)/bellwether: $(BUILD)/obj/user/bellwether.o $(call archive,os) $(call archive,http) \
+	$(call archives,broker)
 	@echo LINK $@
-	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_base)
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS_http) $(LIBS_base)
 $(BUILD)/bwsteer: $(BUILD)/obj/user/bwsteer.o \
 	$(filter-out $(call archive,base),$(call archives,steer)) \
 	$(call archive,os) $(call archive,base)

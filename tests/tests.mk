@@ -88,6 +88,7 @@ tidy: ## check what STYLE says and a machine can see
 	@tests/tidy/tidy
 
 check: deps ## run all tests that fit 25 minutes on two cores
+	@deploy/packages unpack prometheus >/dev/null # promtool
 	@$(call build_all,all test-programs) tests/run check
 
 check-slow: deps ## run the rest; SLICE=2/4 is a quarter, SLICE=kill what is named so

@@ -1,11 +1,14 @@
 /* The broker's main: reads the command line and the settings, makes the real env and runs a broker
  * in it, or formats its data directory. */
+#include "base/exposition.h"
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/data_folder.h"
 #include "broker/format_check.h"
 #include "fastpath/fastpath.h"
+#include "http/metrics_server.h"
 #include "os/os_env.h"
+#include "os/os_metrics.h"
 #include "os/os_notify.h"
 #include "os/os_seqpacket.h"
 #include "os/os_settings.h"
@@ -19,6 +22,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { EXIT_USAGE = 2, MOST_SHARDS = 256 };
@@ -49,7 +53,8 @@ struct command {
 
 struct running {
 	struct os_process *process;
-	struct broker *broker;
+	_Atomic(struct broker *) broker;       /* the metrics server's thread looks at it, too */
+	struct metrics_server *metrics_server; /* NULL: none was asked for */
 	int exit_status;
 };
 
@@ -264,6 +269,66 @@ static void signalled(struct os_process *process, int signal_number, void *conte
 	broker_stop(running->broker);
 }
 
+/* ---- metrics ---- */
+
+static void publish_metrics(void *context, struct buffer *text)
+{
+	struct running *running = context;
+
+	metrics_server_publish(running->metrics_server, text);
+}
+
+static void append_metrics(void *context, struct buffer *out)
+{
+	static const struct metric build = {"bellwether_build_info", METRIC_GAUGE,
+					    "1: the version that runs"};
+	struct running *running = context;
+
+	exposition_begin(out, &build);
+	exposition_value(out, &build, LABELS({"version", VERSION}), 1);
+	os_process_write_metrics(running->process, out);
+}
+
+static bool is_healthy(void *context, char sentence[static METRICS_SERVER_SENTENCE_BYTES])
+{
+	struct running *running = context;
+	const struct broker *broker = running->broker;
+	struct timespec now;
+
+	if (!broker) {
+		snprintf(sentence, METRICS_SERVER_SENTENCE_BYTES,
+			 "starting: the logs are being opened");
+		return false;
+	}
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return broker_is_healthy(
+		broker, (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000, sentence);
+}
+
+_Static_assert((int)BROKER_HEALTH_BYTES <= (int)METRICS_SERVER_SENTENCE_BYTES, "the sentence fits");
+
+/* Returns 0, or -errno after a sentence. */
+static int open_metrics_server(const struct command *command, struct running *running)
+{
+	struct metrics_server_options wanted = {
+		.address = command->addresses.metrics,
+		.append = append_metrics,
+		.is_healthy = is_healthy,
+		.context = running,
+	};
+	int rc;
+
+	if (wanted.address.port == 0)
+		return 0;
+	rc = metrics_server_new(&wanted, &running->metrics_server);
+	if (rc < 0)
+		fprintf(stderr,
+			"bellwether: cannot listen on %s: %s; set metrics.listener to a free "
+			"address\n",
+			command->settings.metrics_listener, strerror(-rc));
+	return rc;
+}
+
 static int run_broker(struct command *command, struct running *running, unsigned loops)
 {
 	static const struct fastpath_link link = {.open = os_seqpacket_connect};
@@ -275,15 +340,24 @@ static int run_broker(struct command *command, struct running *running, unsigned
 		.context = running,
 	};
 	struct env *envs[MOST_SHARDS + 1];
+	struct broker *opened;
 
 	for (unsigned i = 0; i < loops; i++)
 		envs[i] = os_process_env(running->process, i);
-	if (broker_open(&broker, envs, loops, &running->broker) < 0)
+	if (open_metrics_server(command, running) < 0)
 		return EXIT_FAILURE;
+	if (running->metrics_server)
+		broker.publish_metrics = publish_metrics;
+	if (broker_open(&broker, envs, loops, &opened) < 0) {
+		metrics_server_free(running->metrics_server);
+		return EXIT_FAILURE;
+	}
+	running->broker = opened;
 	os_notify("READY=1"); /* whoever connects from now on is answered */
 	if (os_process_run(running->process, NULL, NULL) < 0)
 		running->exit_status = EXIT_FAILURE;
 	os_process_settle(running->process);
+	metrics_server_free(running->metrics_server);
 	broker_free(running->broker);
 	os_process_settle(running->process);
 	return running->exit_status;

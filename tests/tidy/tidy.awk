@@ -154,7 +154,7 @@ function end_file() {
 BEGIN {
 	STRING = "^\"([^\"\\\\]|\\\\.)*\""
 	CHARACTER = "^'([^'\\\\]|\\\\.)*'"
-	split("base os wire plog quorum meta replica coord fastpath broker steer ctl bellwether lib", names)
+	split("base os wire plog quorum meta replica coord fastpath broker http steer ctl bellwether lib", names)
 	for (i in names)
 		project[names[i] "/"] = 1
 }
@@ -167,7 +167,7 @@ FNR == 1 {
 	file = FILENAME
 	has_pragma = in_comment = function_start = 0
 	is_c = file ~ /\.[ch]$/
-	is_core = file ~ /^user\/[a-z]+\// && file !~ /^user\/(os|steer|ctl)\//
+	is_core = file ~ /^user\/[a-z]+\// && file !~ /^user\/(os|http|steer|ctl)\//
 	# A word, not a member (a->read, a.read) and not the end of a longer word.
 	CALL = "(^|[^A-Za-z0-9_.>])(" calls ")[ \t]*\\("
 }

@@ -304,6 +304,26 @@ static int parse_voters(const struct broker_settings *settings,
 	return rc;
 }
 
+/* Port 0 would be one that nobody knows. */
+static int parse_metrics(const struct broker_settings *settings, struct net_address *ret_address,
+			 char *error)
+{
+	static const char scheme[] = "http://";
+	const char *text = settings->metrics_listener;
+	char *setting;
+
+	if (!text || !*text)
+		return 0;
+	if (strncmp(text, scheme, strlen(scheme)) == 0 &&
+	    net_address_parse(text + strlen(scheme), ret_address) == 0 && ret_address->port != 0)
+		return 0;
+	setting = placed_name(settings->metrics_listener_place, "metrics.listener");
+	snprintf(error, SETTINGS_ERROR_BYTES, "%s: %s: expected http://ADDRESS:PORT", setting,
+		 text);
+	mem_free(setting);
+	return -EINVAL;
+}
+
 int broker_addresses_parse(const struct broker_settings *settings,
 			   struct broker_addresses *ret_addresses,
 			   char error[static SETTINGS_ERROR_BYTES])
@@ -313,6 +333,8 @@ int broker_addresses_parse(const struct broker_settings *settings,
 
 	if (rc == 0)
 		rc = parse_slots(settings, &a, error);
+	if (rc == 0)
+		rc = parse_metrics(settings, &a.metrics, error);
 	if (rc == 0)
 		rc = parse_voters(settings, a.voters, error);
 	if (rc < 0) {

@@ -268,6 +268,25 @@ static void fill_leader(const struct request *request, struct fetch_part *part)
 	part->answer->current_leader.leader_epoch = located.partition->leader_epoch;
 }
 
+static void count_records(const struct fetch_work *work, const struct fetch_part *part)
+{
+	struct worker *worker = work->request->worker;
+	uint64_t size = (uint64_t)part->answer->records.size;
+	const struct traffic traffic = {{
+		[TRAFFIC_BYTES_OUT] = size,
+		[TRAFFIC_FETCH_REQUESTS] = 1,
+	}};
+	struct located located;
+
+	if (work->follower >= 0) {
+		counter_add(&worker->counters, COUNTER_REPLICATION_OUT_BYTES, size);
+		return;
+	}
+	located = locate_by_id(worker, part->topic_id, part->asked->partition);
+	if (located.partition)
+		traffic_add(&worker->traffic, part->topic_id, located.partition->slot, &traffic);
+}
+
 static void fill_answer(struct fetch_work *work, struct fetch_part *part, int64_t *room)
 {
 	struct fetch_response_partition *answer = part->answer;
@@ -293,6 +312,7 @@ static void fill_answer(struct fetch_work *work, struct fetch_part *part, int64_
 		.position = read->slice.position,
 	};
 	*room -= size;
+	count_records(work, part);
 }
 
 static void fetch_reply(struct fetch_work *work)

@@ -19,6 +19,7 @@ struct produce_part {
 	struct hop hop;
 	struct produce_work *work;
 	struct uuid topic_id;
+	int32_t slot;
 	struct wire_records records;
 	struct replica *replica; /* while waiting, on the owner */
 	struct replica_waiter waiter;
@@ -27,6 +28,7 @@ struct produce_part {
 	uint64_t judged_us;
 	enum kafka_error error;
 	int64_t base_offset, log_start_offset;
+	int64_t record_count; /* that were written */
 	struct produce_response_partition *answer;
 };
 
@@ -40,8 +42,22 @@ struct produce_work {
 
 /* ---- on the owner ---- */
 
+static void part_count(const struct produce_part *part, enum kafka_error error)
+{
+	bool is_written = part->record_count > 0;
+	const struct traffic traffic = {{
+		[TRAFFIC_RECORDS_IN] = (uint64_t)part->record_count,
+		[TRAFFIC_BYTES_IN] = is_written ? (uint64_t)part->records.size : 0,
+		[TRAFFIC_PRODUCE_REQUESTS] = 1,
+		[TRAFFIC_PRODUCE_FAILURES] = error != KAFKA_NONE,
+	}};
+
+	traffic_add(&part->hop.owner->worker.traffic, part->topic_id, part->slot, &traffic);
+}
+
 static void part_finish(struct produce_part *part, enum kafka_error error)
 {
+	part_count(part, error);
 	part->error = error;
 	if (error != KAFKA_NONE)
 		part->base_offset = -1;
@@ -111,8 +127,8 @@ static void part_look(struct env_timer *timer)
 		return;
 	}
 	replica_cancel(part->replica, &part->waiter);
-	part_finish(part, kafka_error_of_replica(is_confirmed ? part->verdict
-							      : REPLICA_NOT_LEADER));
+	part_finish(part,
+		    kafka_error_of_replica(is_confirmed ? part->verdict : REPLICA_NOT_LEADER));
 }
 
 /* OUT_OF_ORDER_SEQUENCE is never returned needlessly: a leader that was replaced without knowing it
@@ -165,6 +181,8 @@ static void part_run(struct hop *hop)
 		return;
 	}
 	part->base_offset = appended.base_offset;
+	part->record_count =
+		appended.duplicate ? 0 : appended.last_offset - appended.base_offset + 1;
 	part->log_start_offset = plog_start_offset(replica_log(hosted->replica));
 	if (acks == -1 || (acks == 1 && hop->owner->replica_options.flush_ack))
 		part_await(part, appended.last_offset);
@@ -242,10 +260,12 @@ static void plan_part(struct produce_work *work, const struct produce_request_to
 		.base_offset = -1,
 		.answer = answer,
 	};
-	if (located.partition)
+	if (located.partition) {
 		part->topic_id = located.topic->id;
-	else
+		part->slot = located.partition->slot;
+	} else {
 		part->error = KAFKA_UNKNOWN_TOPIC_OR_PARTITION;
+	}
 }
 
 static void plan(struct produce_work *work)

@@ -3,6 +3,8 @@
  * compresses with lz4 only for brokers that list it. */
 #include "broker/api.h"
 
+#include "broker/counters.h"
+
 #define NOBODY                                                                                     \
 	{                                                                                          \
 		0, -1                                                                              \
@@ -103,6 +105,8 @@ const struct api api_table[] = {
 };
 
 const size_t api_count = sizeof(api_table) / sizeof(*api_table);
+
+_Static_assert(sizeof(api_table) / sizeof(*api_table) <= COUNTED_APIS, "each API is counted");
 
 const struct api *api_find(int16_t key)
 {

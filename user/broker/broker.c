@@ -7,6 +7,8 @@
 #include "broker/recovery.h"
 #include "broker/shard.h"
 
+#include <stdio.h>
+
 static int open_shards(struct broker *broker)
 {
 	int rc = 0;
@@ -35,6 +37,7 @@ int broker_open(const struct broker_options *options, struct env **envs, unsigne
 	broker->addresses = options->addresses;
 	broker->link = options->link;
 	broker->ended = options->ended;
+	broker->publish_metrics = options->publish_metrics;
 	broker->context = options->context;
 	broker->shard_count = env_count - 1;
 	broker->envs = mem_alloc(env_count * sizeof(*broker->envs));
@@ -59,6 +62,24 @@ int broker_open(const struct broker_options *options, struct env **envs, unsigne
 void broker_stop(struct broker *broker)
 {
 	control_stop(broker->control);
+}
+
+bool broker_is_healthy(const struct broker *broker, uint64_t now_us,
+		       char sentence[static BROKER_HEALTH_BYTES])
+{
+	uint64_t until_us = broker->vouched_until_us;
+
+	if (until_us > now_us)
+		return true;
+	if (until_us == 0)
+		snprintf(sentence, BROKER_HEALTH_BYTES,
+			 "fenced: the controller does not let this broker serve (yet)");
+	else
+		snprintf(sentence, BROKER_HEALTH_BYTES,
+			 "no controller or voter has vouched for this broker since its lease "
+			 "ended %llu ms ago",
+			 (unsigned long long)(now_us - until_us) / 1000);
+	return false;
 }
 
 void broker_free(struct broker *broker)

@@ -5,6 +5,7 @@
 #include "broker/settings.h"
 
 struct broker;
+struct buffer;
 struct fastpath_link;
 struct shard;
 struct control;
@@ -44,6 +45,9 @@ struct broker {
 	/* The process is to end: called on the control loop; exit_status 0 after a clean shutdown.
 	 */
 	void (*ended)(void *context, int exit_status);
+	/* Once a second, on the control loop: the metrics as text (base/exposition.h), which are
+	 * taken over (buffer_done()). NULL: nobody wants them, and nothing is collected. */
+	void (*publish_metrics)(void *context, struct buffer *text);
 	void *context;
 };
 
@@ -52,6 +56,7 @@ struct broker_options {
 	const struct broker_addresses *addresses;
 	const struct fastpath_link *link; /* NULL: no kernel path */
 	void (*ended)(void *context, int exit_status);
+	void (*publish_metrics)(void *context, struct buffer *text); /* NULL: nobody wants them */
 	void *context;
 };
 
@@ -64,6 +69,12 @@ int broker_open(const struct broker_options *options, struct env **envs, unsigne
 void broker_stop(struct broker *broker);
 /* After the loops have ended. NULL is fine. */
 void broker_free(struct broker *broker);
+
+/* Is this broker fit to serve: unfenced, and vouched for within the lease (S2)? When it is not,
+ * writes why in a sentence. Any thread; now_us as env_now_us() tells it. */
+enum { BROKER_HEALTH_BYTES = 160 };
+bool broker_is_healthy(const struct broker *broker, uint64_t now_us,
+		       char sentence[static BROKER_HEALTH_BYTES]);
 
 /* The shard that owns a slot on this broker. */
 static inline unsigned broker_shard_of_slot(const struct broker *broker, int32_t slot)

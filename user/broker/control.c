@@ -13,6 +13,7 @@
 #include "broker/forward.h"
 #include "broker/internal_listener.h"
 #include "broker/limits.h"
+#include "broker/metrics.h"
 #include "broker/quorum_channel.h"
 #include "broker/recovery.h"
 #include "broker/registration.h"
@@ -342,6 +343,7 @@ int control_open(struct broker *broker, struct env *env, struct control **ret_co
 	}
 	control->tick.fire = control_tick;
 	env_timer_after(env, &control->tick, CONTROL_TICK_US);
+	control->metrics = metrics_new(control);
 	*ret_control = control;
 	return 0;
 }
@@ -351,6 +353,7 @@ void control_free(struct control *control)
 	if (!control)
 		return;
 	env_timer_stop(control->worker.env, &control->tick);
+	metrics_free(control->metrics);
 	active_controller_free(control->active);
 	control->active = NULL;
 	registration_free(control->registration);

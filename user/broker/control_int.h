@@ -13,6 +13,7 @@ struct active_controller;
 struct fastpath;
 struct flow_sharing;
 struct internal_listener;
+struct metrics;
 struct peer;
 struct registration;
 struct told_flows;
@@ -38,6 +39,7 @@ struct control {
 	struct fastpath *fastpath;
 	struct flow_sharing *flow_sharing; /* our clients, told to others */
 	struct told_flows *told_flows;     /* theirs, told to us */
+	struct metrics *metrics;           /* NULL: nobody wants them */
 	_Atomic int32_t leader_id;         /* other loops read it */
 	int32_t leader_epoch;
 	bool publish_posted; /* shards have not been told of the newest image */

@@ -186,6 +186,7 @@ static bool take_partition(struct fetcher *f, const struct hosted_key *key,
 		.records = answer->records.data,
 		.records_size = answer->records.size > 0 ? (size_t)answer->records.size : 0,
 	};
+	int64_t appended;
 
 	if (!hosted)
 		return true;
@@ -195,7 +196,11 @@ static bool take_partition(struct fetcher *f, const struct hosted_key *key,
 			kafka_error_name(answer->error_code));
 		return false;
 	}
-	if (replica_follow(hosted->replica, asked, &response) > 0 || response.diverging_epoch >= 0)
+	appended = replica_follow(hosted->replica, asked, &response);
+	if (appended > 0)
+		counter_add(&f->shard->worker.counters, COUNTER_REPLICATION_IN_BYTES,
+			    (uint64_t)appended);
+	if (appended > 0 || response.diverging_epoch >= 0)
 		f->news = true;
 	return true;
 }

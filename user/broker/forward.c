@@ -70,6 +70,11 @@ static struct env *env_of(const struct forward *f)
 	return f->shard->worker.env;
 }
 
+static struct counters *counters_of(const struct forward *f)
+{
+	return &f->shard->worker.counters;
+}
+
 /* ---- dialling the holder ---- */
 
 static void dial_bury(struct env *here, struct env_message *message)
@@ -190,7 +195,7 @@ static void forward_close(struct forward *f)
 
 static void forward_reset(struct forward *f)
 {
-	f->shard->forward_counts.reset++;
+	counter_add(counters_of(f), COUNTER_FORWARD_RESET, 1);
 	env_socket_reset(env_of(f), f->client);
 	env_socket_reset(env_of(f), f->remote);
 	f->remote = NULL;
@@ -265,13 +270,14 @@ static void forward_watch(struct forward *f)
 static void report(struct env_timer *timer)
 {
 	struct shard *shard = container_of(timer, struct shard, forward_report);
-	const struct forward_counts *counts = &shard->forward_counts;
+	const uint64_t *counts = shard->worker.counters.counts;
 
 	shard->forward_report_due = false;
 	env_log(shard->worker.env, LOG_INFO,
 		"slots held elsewhere: %" PRIu64 " connections forwarded in user space so far, "
 		"%" PRIu64 " bytes to the holders, %" PRIu64 " back",
-		counts->forwarded, counts->bytes_up, counts->bytes_down);
+		counts[COUNTER_FORWARDED], counts[COUNTER_FORWARD_UP_BYTES],
+		counts[COUNTER_FORWARD_DOWN_BYTES]);
 }
 
 /* For operators who believe that the kernel does this: it is said while it happens. */
@@ -301,19 +307,20 @@ static void remote_failed(struct forward *f)
 /* Sends on what has come, both ways, and looks for ends. f may be gone afterwards. */
 static void forward_carry(struct forward *f)
 {
-	struct forward_counts *counts = &f->shard->forward_counts;
-	uint64_t up_before = counts->bytes_up;
-	int rc = way_send(env_of(f), &f->up, f->remote, &counts->bytes_up);
+	uint64_t *up = &counters_of(f)->counts[COUNTER_FORWARD_UP_BYTES];
+	uint64_t *down = &counters_of(f)->counts[COUNTER_FORWARD_DOWN_BYTES];
+	uint64_t up_before = *up;
+	int rc = way_send(env_of(f), &f->up, f->remote, up);
 
-	f->has_forwarded = f->has_forwarded || counts->bytes_up > up_before;
-	if (counts->bytes_up > up_before)
+	f->has_forwarded = f->has_forwarded || *up > up_before;
+	if (*up > up_before)
 		plan_report(f->shard);
 	if (rc < 0) {
 		remote_failed(f);
 		return;
 	}
 	if (flow_is_known(f->flow) &&
-	    way_send(env_of(f), &f->down, f->client, &counts->bytes_down) < 0) {
+	    way_send(env_of(f), &f->down, f->client, down) < 0) {
 		forward_reset(f);
 		return;
 	}
@@ -363,7 +370,7 @@ static void forward_begin_pumping(struct forward *f, struct env_socket *remote)
 	env_timer_stop(env_of(f), &f->hold);
 	f->remote = remote;
 	f->state = FORWARD_PUMPING;
-	f->shard->forward_counts.forwarded++;
+	counter_add(counters_of(f), COUNTER_FORWARDED, 1);
 	env_socket_attach(env_of(f), remote, remote_ready, f);
 	forward_carry(f);
 }
@@ -384,7 +391,7 @@ static void forward_become_local(struct forward *f)
 	struct buffer early = f->up.bytes;
 	struct session *session;
 
-	f->shard->forward_counts.local++;
+	counter_add(counters_of(f), COUNTER_FORWARD_LOCAL, 1);
 	f->up.bytes = (struct buffer){0};
 	env_socket_detach(worker->env, f->client);
 	session = session_new(worker, f->client, &view);
@@ -463,6 +470,15 @@ void forward_new(struct shard *shard, struct env_socket *client, int32_t slot, s
 	DL_APPEND(shard->forwards, f);
 	env_socket_attach(shard->worker.env, client, client_ready, f);
 	forward_place(f);
+}
+
+int32_t forwards_count(const struct shard *shard)
+{
+	const struct forward *f;
+	int32_t count = 0;
+
+	DL_COUNT(shard->forwards, f, count);
+	return count;
 }
 
 void forwards_done(struct shard *shard)

@@ -7,16 +7,6 @@
 struct flow;
 struct shard;
 
-struct forward_counts {
-	uint64_t forwarded; /* connections whose preface was answered */
-	uint64_t local;     /* held ones that became our own when the slot came here */
-	uint64_t reset;     /* held too long, moved away, forwarding off */
-	uint64_t bytes_up;  /* from clients to holders */
-	uint64_t bytes_down;
-	uint64_t arrived; /* forwarded to us and served here */
-	uint64_t arrived_reset;
-};
-
 /* ---- on the shard's loop ---- */
 
 /* Takes over a (detached or new) client connection to a slot that another broker holds, and its
@@ -25,6 +15,8 @@ void forward_new(struct shard *shard, struct env_socket *client, int32_t slot, s
 /* Another image has come into force: connections follow their slots. */
 void forwards_follow(struct shard *shard);
 void forwards_done(struct shard *shard);
+/* Connections that are carried or held at this moment. */
+int32_t forwards_count(const struct shard *shard);
 
 /* ---- on the control loop ---- */
 

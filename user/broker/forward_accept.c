@@ -40,7 +40,7 @@ static void arrival_free(struct arrival *a)
 static void arrival_reset(struct arrival *a)
 {
 	if (a->shard)
-		a->shard->forward_counts.arrived_reset++;
+		counter_add(&a->shard->worker.counters, COUNTER_FORWARD_ARRIVED_RESET, 1);
 	env_socket_reset(a->worker->env, a->socket);
 	arrival_free(a);
 }
@@ -77,7 +77,7 @@ static void arrival_serve(struct arrival *a)
 		arrival_reset(a);
 		return;
 	}
-	a->shard->forward_counts.arrived++;
+	counter_add(&a->shard->worker.counters, COUNTER_FORWARD_ARRIVED, 1);
 	env_socket_detach(a->worker->env, a->socket);
 	session = session_new(a->worker, a->socket, &view);
 	if (a->in.size > 0)
@@ -184,7 +184,7 @@ static void arrival_advance(struct arrival *a)
 		return;
 	stop_waiting(a);
 	if (rc < 0) {
-		worker_note_refusal(a->worker, a->socket, "no preface of a forwarded connection");
+		worker_note_refusal(a->worker, a->socket, REFUSAL_NO_PREFACE);
 		arrival_reset(a);
 		return;
 	}

@@ -34,7 +34,6 @@ struct internal_listener {
 	struct worker *control;
 	struct env_socket *socket;
 	struct newcomer *newcomers;
-	uint64_t refused;
 };
 
 static void newcomer_free(struct newcomer *n)
@@ -49,17 +48,15 @@ static void newcomer_free(struct newcomer *n)
 	mem_free(n);
 }
 
-static void newcomer_refuse(struct newcomer *n, const char *reason)
+static void newcomer_refuse(struct newcomer *n, enum refusal refusal)
 {
-	n->listener->refused++;
-	worker_note_refusal(n->listener->control, n->socket, reason);
+	worker_note_refusal(n->listener->control, n->socket, refusal);
 	newcomer_free(n);
 }
 
 static void newcomer_late(struct env_timer *timer)
 {
-	newcomer_refuse(container_of(timer, struct newcomer, timer),
-			"internal listener: no handshake in time");
+	newcomer_refuse(container_of(timer, struct newcomer, timer), REFUSAL_HANDSHAKE_LATE);
 }
 
 /* The answers are smaller than any send queue: what does not leave at once is a broken peer. */
@@ -101,12 +98,11 @@ static void newcomer_hand_over(struct newcomer *n)
 	newcomer_free(n);
 }
 
-static const char *refusal_of(const struct newcomer *n, int rc)
+static enum refusal refusal_of(const struct newcomer *n, int rc)
 {
 	if (rc != -EPERM)
-		return "internal listener: not a broker of this cluster";
-	return n->said_hello ? "internal listener: wrong cluster secret"
-			     : "internal listener: another cluster";
+		return REFUSAL_NOT_A_BROKER;
+	return n->said_hello ? REFUSAL_WRONG_SECRET : REFUSAL_OTHER_CLUSTER;
 }
 
 /* One frame. Returns 1 when the connection has been handed over or refused. */
@@ -124,6 +120,7 @@ static int newcomer_take(struct newcomer *n, const uint8_t *frame, size_t size)
 	if (rc == 0)
 		rc = newcomer_flush(n);
 	if (rc < 0) {
+		counter_add(&control->counters, COUNTER_AUTHENTICATIONS_FAILED, rc == -EPERM);
 		newcomer_refuse(n, refusal_of(n, rc));
 		return 1;
 	}
@@ -150,7 +147,7 @@ static void newcomer_ready(struct env_socket *socket, unsigned events, void *con
 		if (n->said_hello)
 			newcomer_free(n); /* a dial (S11) wants no more than the hello */
 		else
-			newcomer_refuse(n, "internal listener: it ended before the handshake");
+			newcomer_refuse(n, REFUSAL_HANDSHAKE_ENDED);
 		return;
 	}
 	n->in.size += (size_t)count;
@@ -158,7 +155,7 @@ static void newcomer_ready(struct env_socket *socket, unsigned events, void *con
 		uint32_t size = bytes_load_u32(n->in.data);
 
 		if (size > HANDSHAKE_MOST_BYTES - 4) {
-			newcomer_refuse(n, "internal listener: not a handshake");
+			newcomer_refuse(n, REFUSAL_NO_HANDSHAKE);
 			return;
 		}
 		if (n->in.size - 4 < size)
@@ -223,9 +220,4 @@ void internal_listener_close(struct internal_listener *listener)
 		newcomer_free(listener->newcomers);
 	env_socket_close(listener->control->env, listener->socket);
 	mem_free(listener);
-}
-
-uint64_t internal_listener_refused(const struct internal_listener *listener)
-{
-	return listener ? listener->refused : 0;
 }

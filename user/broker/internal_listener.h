@@ -9,6 +9,3 @@ struct internal_listener;
 /* Returns 0 (*ret NULL when no internal listener is configured) or -errno after an error line. */
 int internal_listener_open(struct worker *control, struct internal_listener **ret);
 void internal_listener_close(struct internal_listener *listener);
-
-/* Strangers, wrong secrets and other clusters, closed before anything else was read. */
-uint64_t internal_listener_refused(const struct internal_listener *listener);

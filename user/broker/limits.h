@@ -42,6 +42,7 @@ enum broker_limits {
 	/* Topics that one Metadata request may bring into being. */
 	METADATA_MOST_CREATED = 1000,
 	REPLICA_TICK_MS = 100,
+	METRICS_PERIOD_MS = 1000,
 	/* A verdict on a producer waits for the next heartbeat's answer, looked for so often. */
 	VERDICT_LOOK_MS = 20,
 	VERDICT_MOST_MS = 300,

@@ -24,7 +24,12 @@ static struct request *request_new(struct worker *worker, size_t frame_size)
 		arena_init(&arena, 0);
 	}
 	arena.limit_bytes = REQUEST_ARENA_BYTES + REQUEST_ARENA_TIMES * frame_size;
-	*request = (struct request){.worker = worker, .arena = arena, .out = out};
+	*request = (struct request){
+		.worker = worker,
+		.arena = arena,
+		.out = out,
+		.started_us = env_now_us(worker->env),
+	};
 	return request;
 }
 
@@ -140,6 +145,10 @@ void request_reply(struct request *request, const void *response)
 
 void request_finish(struct request *request)
 {
+	struct worker *worker = request->worker;
+
+	histogram_add(&worker->counters.requests[request->api - api_table],
+		      env_now_us(worker->env) - request->started_us);
 	request->is_answered = true;
 	request->hurry = NULL;
 	request->answered(request);

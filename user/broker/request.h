@@ -40,6 +40,7 @@ struct request {
 	/* Set while the request waits and may end early with a truthful answer (S4). */
 	void (*hurry)(struct request *request);
 	void *work; /* the handler's state */
+	uint64_t started_us; /* for the latency of the API */
 	struct request *prev, *next;
 };
 

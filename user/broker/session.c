@@ -23,6 +23,14 @@
 #include <errno.h>
 #include <utlist.h>
 
+/* A view's counters are found by its place. */
+_Static_assert(COUNTER_CONNECTIONS_PLAIN + VIEW_SLOT == COUNTER_CONNECTIONS_SLOT &&
+		       COUNTER_CONNECTIONS_PLAIN + VIEW_PEER == COUNTER_CONNECTIONS_INTERNAL,
+	       "accepted sessions are counted by view");
+_Static_assert(COUNTER_CLOSED_PLAIN + VIEW_SLOT == COUNTER_CLOSED_SLOT &&
+		       COUNTER_CLOSED_PLAIN + VIEW_PEER == COUNTER_CLOSED_INTERNAL,
+	       "closed sessions are counted by view");
+
 struct session {
 	struct worker *worker;
 	struct env_socket *socket; /* NULL: closed */
@@ -87,6 +95,7 @@ static void session_end(struct session *s, bool reset)
 	env_timer_stop(env, &s->release_timer);
 	flow_close(s->flow);
 	DL_DELETE(s->worker->sessions, s);
+	counter_add(&s->worker->counters, COUNTER_CLOSED_PLAIN + s->view.kind, 1);
 	DL_FOREACH_SAFE(s->requests, request, next) {
 		DL_DELETE(s->requests, request);
 		request->owner = NULL;
@@ -144,8 +153,10 @@ static ssize_t session_send_bytes(struct session *s, size_t end)
 	struct iovec piece = {s->out.bytes.data + s->sent, end - s->sent};
 	ssize_t count = env_socket_send(s->worker->env, s->socket, &piece, 1);
 
-	if (count > 0)
+	if (count > 0) {
 		s->sent += (size_t)count;
+		counter_add(&s->worker->counters, COUNTER_SENT_BYTES, (uint64_t)count);
+	}
 	return count;
 }
 
@@ -155,8 +166,10 @@ static ssize_t session_send_splice(struct session *s, const struct wire_splice *
 					     splice->position + (int64_t)s->splice_sent,
 					     splice->size - s->splice_sent);
 
-	if (count > 0)
+	if (count > 0) {
 		s->splice_sent += (size_t)count;
+		counter_add(&s->worker->counters, COUNTER_SENT_BYTES, (uint64_t)count);
+	}
 	if (s->splice_sent == splice->size) {
 		s->splice++;
 		s->splice_sent = 0;
@@ -266,8 +279,7 @@ static bool session_take_frame(struct session *s, const uint8_t *frame, size_t s
 
 	if (rc < 0) {
 		worker_note_refusal(s->worker, s->socket,
-				    rc == -EOPNOTSUPP ? "unknown API or version"
-						      : "malformed request");
+				    rc == -EOPNOTSUPP ? REFUSAL_UNKNOWN_API : REFUSAL_MALFORMED);
 		session_close(s);
 		return false;
 	}
@@ -291,8 +303,7 @@ static ssize_t session_parse(struct session *s, const uint8_t *bytes, size_t siz
 		uint32_t frame = bytes_load_u32(bytes + used);
 
 		if (frame > (uint64_t)s->worker->broker->settings->request_max_bytes) {
-			worker_note_refusal(s->worker, s->socket,
-					    "a request longer than socket.request.max.bytes");
+			worker_note_refusal(s->worker, s->socket, REFUSAL_TOO_LONG);
 			session_close(s);
 			return -1;
 		}
@@ -337,24 +348,32 @@ static size_t session_wanted(const struct session *s)
 	return rest < most ? rest : most;
 }
 
+static ssize_t session_receive_into(struct session *s, uint8_t *bytes, size_t size)
+{
+	ssize_t count = env_socket_receive(s->worker->env, s->socket, bytes, size);
+
+	if (count > 0)
+		counter_add(&s->worker->counters, COUNTER_RECEIVED_BYTES, (uint64_t)count);
+	return count;
+}
+
 /* One receive. Returns what env_socket_receive() did, or -ECANCELED: closed meanwhile. */
 static ssize_t session_receive(struct session *s)
 {
-	struct env *env = s->worker->env;
 	uint8_t *scratch = s->worker->scratch;
 	ssize_t count, used;
 
 	if (s->in.size > 0) {
 		size_t wanted = session_wanted(s);
 
-		count = env_socket_receive(env, s->socket, buffer_reserve(&s->in, wanted), wanted);
+		count = session_receive_into(s, buffer_reserve(&s->in, wanted), wanted);
 		if (count > 0) {
 			s->in.size += (size_t)count;
 			session_parse_in(s);
 		}
 		return s->socket ? count : -ECANCELED;
 	}
-	count = env_socket_receive(env, s->socket, scratch, SCRATCH_BYTES);
+	count = session_receive_into(s, scratch, SCRATCH_BYTES);
 	if (count <= 0)
 		return count;
 	s->is_parsing = true;
@@ -399,6 +418,7 @@ struct session *session_new(struct worker *worker, struct env_socket *socket,
 	s->view = *view;
 	s->out.env = worker->env;
 	DL_APPEND(worker->sessions, s);
+	counter_add(&worker->counters, COUNTER_CONNECTIONS_PLAIN + view->kind, 1);
 	env_socket_attach(worker->env, socket, session_ready, s);
 	session_watch(s);
 	return s;

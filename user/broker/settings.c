@@ -77,6 +77,11 @@ static const struct setting settings[] = {
 	       "on "
 	       "every replica"),
 	CHOICE("log.level", log_level, "info", log_levels, "how much is said on standard error"),
+	/* what Prometheus reads */
+	PLACED("metrics.listener", metrics_listener, NULL,
+	       "http://ADDRESS:PORT of /metrics and /healthz; none unless set"),
+	INT("metrics.topics.max", metrics_topics_max, "500", 0, 100000,
+	    "topics with figures of their own; the others are summed up"),
 	/* topics */
 	INT("num.network.threads", shards, "0", 0, 256,
 	    "threads that serve partitions; 0: one for each core"),

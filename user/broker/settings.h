@@ -56,6 +56,8 @@ struct broker_settings {
 	int64_t lease_ms;
 	int64_t release_ms;
 	int64_t hold_ms;
+	char *metrics_listener;
+	int64_t metrics_topics_max;
 	bool forwarding; /* S5 in user space; off only to show what the kernel carries */
 
 	/* Where the texts came from that addresses.c parses: "FILE:12", "--set"; NULL: default. */
@@ -63,6 +65,7 @@ struct broker_settings {
 	char *advertised_listeners_place;
 	char *quorum_voters_place;
 	char *slot_addresses_place;
+	char *metrics_listener_place;
 };
 
 extern const struct settings_table broker_settings_table;
@@ -81,6 +84,7 @@ struct broker_addresses {
 	int32_t per_slot, slot_count;
 	struct voter_address voters[QUORUM_MOST_VOTERS];
 	int32_t voter_count;
+	struct net_address metrics; /* port 0: none */
 };
 
 /* Parses listeners, voters and slot addresses. Returns 0, or -EINVAL with a sentence. */

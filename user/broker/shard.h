@@ -42,7 +42,6 @@ struct shard {
 	struct slot_listener *slots; /* one for each slot of this shard, utlist */
 	struct forward *forwards;    /* connections to slots held elsewhere, utlist */
 	struct flow *flows;          /* all connections to slots, utlist */
-	struct forward_counts forward_counts;
 	struct env_timer forward_report;
 	bool forward_report_due;
 	struct fetcher *fetchers; /* one for each leader that we follow here, utlist */

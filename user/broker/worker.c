@@ -14,6 +14,7 @@ void worker_init(struct worker *worker, struct env *env, struct broker *broker)
 {
 	*worker = (struct worker){.env = env, .broker = broker, .image = image_new()};
 	worker->scratch = mem_alloc(SCRATCH_BYTES);
+	worker->traffic.is_counted = broker->publish_metrics != NULL;
 }
 
 void worker_done(struct worker *worker)
@@ -29,17 +30,23 @@ void worker_done(struct worker *worker)
 		wire_output_done(&request->out);
 		mem_free(request);
 	}
+	traffic_done(&worker->traffic);
 	image_unref(worker->image);
 	mem_free(worker->scratch);
 }
 
-void worker_note_refusal(struct worker *worker, struct env_socket *socket, const char *reason)
+void worker_note_refusal(struct worker *worker, struct env_socket *socket, enum refusal refusal)
 {
+	static const char *const sentences[] = {
+#define REFUSAL_SENTENCE(id, value, sentence) sentence,
+		REFUSALS(REFUSAL_SENTENCE)
+#undef REFUSAL_SENTENCE
+	};
 	uint64_t now_us = env_now_us(worker->env);
 	char text[NET_ADDRESS_TEXT_BYTES], others[64] = "";
 	struct net_address from;
 
-	worker->connections_refused++;
+	worker->counters.refusals[refusal]++;
 	if (worker->refusal_said_us && now_us < worker->refusal_said_us + REFUSAL_LOG_MS * 1000) {
 		worker->refusals_unsaid++;
 		return;
@@ -51,7 +58,7 @@ void worker_note_refusal(struct worker *worker, struct env_socket *socket, const
 	worker->refusal_said_us = now_us;
 	env_socket_peer(worker->env, socket, &from);
 	env_log(worker->env, LOG_WARN, "closed a connection from %s: %s%s",
-		net_address_format(&from, text), reason, others);
+		net_address_format(&from, text), sentences[refusal], others);
 }
 
 static void waiter_deadline(struct env_timer *timer)

@@ -4,6 +4,8 @@
 
 #include "base/env.h"
 #include "broker/broker.h"
+#include "broker/counters.h"
+#include "broker/traffic.h"
 #include "meta/image.h"
 
 struct request;
@@ -27,10 +29,11 @@ struct worker {
 	struct request *free_requests;
 	unsigned free_request_count;
 	struct image_waiter *image_waiters;
-	uint8_t *scratch;             /* SCRATCH_BYTES */
-	uint64_t connections_refused; /* strangers and nonsense, for the counters */
-	uint64_t refusals_unsaid;     /* of them, since the last line in the log */
-	uint64_t refusal_said_us;     /* 0: never */
+	uint8_t *scratch; /* SCRATCH_BYTES */
+	struct counters counters;
+	struct traffic_table traffic;
+	uint64_t refusals_unsaid; /* since the last line in the log */
+	uint64_t refusal_said_us; /* 0: never */
 	/* A session ended, whoever ended it. May be NULL. */
 	void (*session_ended)(struct worker *worker, const struct session *session);
 };
@@ -41,7 +44,7 @@ void worker_done(struct worker *worker);
 
 /* Counts a connection that the caller is about to close because of what came over it, and says so
  * in the log when the last such line is REFUSAL_LOG_MS old. */
-void worker_note_refusal(struct worker *worker, struct env_socket *socket, const char *reason);
+void worker_note_refusal(struct worker *worker, struct env_socket *socket, enum refusal refusal);
 
 /* Takes another image (its reference is taken over) and asks the waiters. */
 void worker_set_image(struct worker *worker, struct image *image);

@@ -12,6 +12,7 @@
 #pragma once
 
 #include "base/env.h"
+#include "base/histogram.h"
 
 struct os_process;
 
@@ -68,6 +69,7 @@ struct os_flush_counts {
 	uint64_t fdatasyncs;
 	uint64_t syncfs;
 	uint64_t failures; /* of either */
+	struct histogram fdatasync_time, syncfs_time;
 };
 void os_process_flush_counts(struct os_process *process, struct os_flush_counts *ret_counts);
 

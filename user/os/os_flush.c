@@ -136,20 +136,25 @@ static int flush_file(const struct env_file *file)
 static void run_flush(struct os_flush *flush, struct env_file *files, bool whole_system)
 {
 	struct env_flush *answered;
+	uint64_t began_us, took_us;
 	int result;
 
 	pthread_mutex_unlock(&flush->helpers.lock);
+	began_us = os_now_us(NULL);
 	if (whole_system)
 		result = syncfs(flush->data_folder_fd) < 0 ? -errno : 0;
 	else
 		result = flush_file(files);
+	took_us = os_now_us(NULL) - began_us;
 	pthread_mutex_lock(&flush->helpers.lock);
 	if (whole_system) {
 		flush->syncfs_running = false;
 		flush->counts.syncfs++;
+		histogram_add(&flush->counts.syncfs_time, took_us);
 		pthread_cond_broadcast(&flush->helpers.work);
 	} else {
 		flush->counts.fdatasyncs++;
+		histogram_add(&flush->counts.fdatasync_time, took_us);
 	}
 	flush->counts.failures += result < 0;
 	answered = finish(flush, files, result);

@@ -15,6 +15,7 @@
 
 #include "base/mem.h"
 #include "quorum/quorum_log.h"
+#include "quorum/quorum_step_int.h"
 #include "quorum/quorum_vote.h"
 
 #include <assert.h>
@@ -476,6 +477,15 @@ void quorum_evidence(struct quorum *q, int32_t node_id, bool dead)
 void quorum_resign(struct quorum *q)
 {
 	drive(q, (struct quorum_in){.type = QUORUM_IN_RESIGN});
+}
+
+int64_t quorum_voter_durable_offset(const struct quorum *q, int32_t node_id)
+{
+	int place = quorum_place_of(&q->state, node_id);
+
+	if (node_id == q->state.node_id)
+		return plog_durable_offset(q->log);
+	return place < 0 ? -1 : q->state.progress[place].durable_offset;
 }
 
 void quorum_describe(const struct quorum *q, struct quorum_description *ret)

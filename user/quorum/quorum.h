@@ -153,3 +153,7 @@ struct quorum_description {
 	uint64_t leader_heard_us; /* follower: the last response of the leader */
 };
 void quorum_describe(const struct quorum *q, struct quorum_description *ret);
+
+/* Leader: what a voter has made durable of the log as this one knows it, -1 for a node that is no
+ * voter. For metrics. */
+int64_t quorum_voter_durable_offset(const struct quorum *q, int32_t node_id);

@@ -279,6 +279,17 @@ struct plog *replica_log(struct replica *r)
 	return r->log;
 }
 
+/* One that has not been heard of yet in this epoch is behind by the whole log. */
+static int64_t max_lag_of(const struct replica *r)
+{
+	int64_t start_offset = plog_start_offset(r->log), least = plog_end_offset(r->log);
+
+	for (int32_t i = 0; r->role == REPLICA_LEADER && i < r->peer_count; i++)
+		if (r->peers[i].id != r->options.node_id && r->peers[i].counted_offset < least)
+			least = r->peers[i].counted_offset;
+	return plog_end_offset(r->log) - (least > start_offset ? least : start_offset);
+}
+
 void replica_describe(const struct replica *r, struct replica_description *ret)
 {
 	*ret = (struct replica_description){
@@ -292,5 +303,8 @@ void replica_describe(const struct replica *r, struct replica_description *ret)
 		.durable_offset = plog_durable_offset(r->log),
 		.isr_count = r->isr_count,
 		.maximal_isr_count = isr_maximal_count(r),
+		.replica_count = r->peer_count,
+		.min_isr = r->min_isr,
+		.max_lag = max_lag_of(r),
 	};
 }

@@ -260,5 +260,7 @@ struct replica_description {
 	int32_t leader, leader_epoch, partition_epoch;
 	int64_t log_start_offset, high_watermark, end_offset, durable_offset;
 	int32_t isr_count, maximal_isr_count;
+	int32_t replica_count, min_isr;
+	int64_t max_lag; /* leading: records that the furthest replica is behind */
 };
 void replica_describe(const struct replica *replica, struct replica_description *ret);

@@ -124,9 +124,9 @@ static inline void stage_apply_all(struct stage *s)
 			stage_apply(s, id);
 }
 
-static inline struct forward_counts *counts_of(struct stage *s, int32_t id)
+static inline uint64_t counted(struct stage *s, int32_t id, enum counter counter)
 {
-	return &s->nodes[id].shard->forward_counts;
+	return s->nodes[id].shard->worker.counters.counts[counter];
 }
 
 /* ---- brokers ---- */

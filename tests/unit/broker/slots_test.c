@@ -12,10 +12,10 @@ static void s5_a_connection_is_carried_to_the_holder_and_back(void **state)
 	client_ask(c, 2);
 	run_ms(s, 50);
 	assert_int_equal(client_answers(c), 2);
-	assert_int_equal(counts_of(s, 2)->forwarded, 1);
-	assert_int_equal(counts_of(s, 2)->bytes_up, 2 * CLIENT_REQUEST_BYTES);
-	assert_int_equal(counts_of(s, 2)->bytes_down, c->in.size);
-	assert_int_equal(counts_of(s, 1)->arrived, 1);
+	assert_int_equal(counted(s, 2, COUNTER_FORWARDED), 1);
+	assert_int_equal(counted(s, 2, COUNTER_FORWARD_UP_BYTES), 2 * CLIENT_REQUEST_BYTES);
+	assert_int_equal(counted(s, 2, COUNTER_FORWARD_DOWN_BYTES), c->in.size);
+	assert_int_equal(counted(s, 1, COUNTER_FORWARD_ARRIVED), 1);
 	/* S6: the view is that of the preface's slot. */
 	assert_int_equal(sessions_of_slot(s, 1, 2), 1);
 	assert_int_equal(sessions_of_slot(s, 2, 2), 0);
@@ -32,7 +32,8 @@ static void s6_the_holder_serves_its_slots_itself(void **state)
 	run_ms(s, 50);
 	assert_int_equal(client_answers(c), 1);
 	assert_int_equal(sessions_of_slot(s, 1, 3), 1);
-	assert_int_equal(counts_of(s, 1)->forwarded + counts_of(s, 1)->arrived, 0);
+	assert_int_equal(counted(s, 1, COUNTER_FORWARDED) + counted(s, 1, COUNTER_FORWARD_ARRIVED),
+			 0);
 	stage_free(s);
 }
 
@@ -107,7 +108,7 @@ static void s5_a_held_connection_follows_the_slot_to_another_broker(void **state
 	stage_apply_all(s);
 	run_ms(s, 50);
 	assert_int_equal(client_answers(c), 1);
-	assert_int_equal(counts_of(s, 3)->arrived, 1);
+	assert_int_equal(counted(s, 3, COUNTER_FORWARD_ARRIVED), 1);
 	stage_free(s);
 }
 
@@ -127,8 +128,8 @@ static void s5_a_held_connection_is_served_here_when_the_slot_comes(void **state
 	client_ask(c, 2);
 	run_ms(s, 50);
 	assert_int_equal(client_answers(c), 2);
-	assert_int_equal(counts_of(s, 2)->local, 1);
-	assert_int_equal(counts_of(s, 2)->forwarded, 0);
+	assert_int_equal(counted(s, 2, COUNTER_FORWARD_LOCAL), 1);
+	assert_int_equal(counted(s, 2, COUNTER_FORWARDED), 0);
 	assert_int_equal(sessions_of_slot(s, 2, 2), 1);
 	stage_free(s);
 }
@@ -144,8 +145,8 @@ static void check_held_for_a_second(struct stage *s)
 	run_ms(s, 60);
 	assert_true(c->ended);
 	assert_int_equal(c->error, -ECONNRESET);
-	assert_int_equal(counts_of(s, 2)->reset, 1);
-	assert_int_equal(counts_of(s, 2)->bytes_up, 0);
+	assert_int_equal(counted(s, 2, COUNTER_FORWARD_RESET), 1);
+	assert_int_equal(counted(s, 2, COUNTER_FORWARD_UP_BYTES), 0);
 	stage_free(s);
 }
 
@@ -207,10 +208,11 @@ static void s5_no_more_than_64_kib_are_read_while_held(void **state)
 	stage_move(s, 2, 3);
 	stage_apply(s, 2);
 	stage_apply(s, 3);
-	while (counts_of(s, 2)->bytes_up == 0 && sim_world_now_us(s->world) < 2000 * STAGE_MS)
+	while (counted(s, 2, COUNTER_FORWARD_UP_BYTES) == 0 &&
+	       sim_world_now_us(s->world) < 2000 * STAGE_MS)
 		sim_world_step(s->world);
 	/* What had been read goes in one go, as far as the way takes it. */
-	assert_in_range(counts_of(s, 2)->bytes_up, 32 * 1024, 64 * 1024);
+	assert_in_range(counted(s, 2, COUNTER_FORWARD_UP_BYTES), 32 * 1024, 64 * 1024);
 	stage_free(s);
 }
 
@@ -251,8 +253,8 @@ static void s5_what_was_forwarded_is_never_forwarded_again(void **state)
 	c = client_connect(s, 2, 2);
 	client_ask(c, 1);
 	run_ms(s, 200);
-	assert_int_equal(counts_of(s, 1)->arrived_reset, 1);
-	assert_int_equal(counts_of(s, 1)->forwarded, 0);
+	assert_int_equal(counted(s, 1, COUNTER_FORWARD_ARRIVED_RESET), 1);
+	assert_int_equal(counted(s, 1, COUNTER_FORWARDED), 0);
 	assert_null(s->nodes[1].shard->forwards);
 	assert_false(c->ended); /* held, until broker 2 knows as well */
 	stage_apply(s, 2);
@@ -274,13 +276,13 @@ static void s5_an_older_image_holds_the_arrival_until_it_has_caught_up(void **st
 	c = client_connect(s, 2, 2);
 	client_ask(c, 1);
 	run_ms(s, 300);
-	assert_int_equal(counts_of(s, 3)->arrived, 0);
-	assert_int_equal(counts_of(s, 2)->forwarded,
+	assert_int_equal(counted(s, 3, COUNTER_FORWARD_ARRIVED), 0);
+	assert_int_equal(counted(s, 2, COUNTER_FORWARDED),
 			 0); /* the preface is not answered: nothing left */
-	assert_int_equal(counts_of(s, 2)->bytes_up, 0);
+	assert_int_equal(counted(s, 2, COUNTER_FORWARD_UP_BYTES), 0);
 	stage_apply(s, 3);
 	run_ms(s, 50);
-	assert_int_equal(counts_of(s, 3)->arrived, 1);
+	assert_int_equal(counted(s, 3, COUNTER_FORWARD_ARRIVED), 1);
 	assert_int_equal(client_answers(c), 1);
 	stage_free(s);
 }
@@ -294,7 +296,7 @@ static void s5_an_arrival_does_not_wait_for_ever(void **state)
 	stage_apply(s, 2);
 	client_connect(s, 2, 2);
 	run_ms(s, STAGE_HOLD_MS + 200);
-	assert_int_equal(counts_of(s, 3)->arrived_reset, 1);
+	assert_int_equal(counted(s, 3, COUNTER_FORWARD_ARRIVED_RESET), 1);
 	assert_null(s->nodes[3].shard->worker.image_waiters);
 	stage_free(s);
 }
@@ -310,7 +312,7 @@ static void s5_forwarding_can_be_switched_off(void **state)
 	run_ms(s, 50);
 	assert_true(c->ended);
 	assert_int_equal(c->error, -ECONNRESET);
-	assert_int_equal(counts_of(s, 2)->forwarded, 0);
+	assert_int_equal(counted(s, 2, COUNTER_FORWARDED), 0);
 	stage_free(s);
 }
 
@@ -406,8 +408,9 @@ static void s5_nonsense_in_a_preface_ends_the_connection(void **state)
 	check_refused(s, too_long, sizeof(too_long));
 	check_refused(s, other_api.bytes.data, other_api.bytes.size);
 	check_refused(s, no_slot.bytes.data, no_slot.bytes.size);
-	assert_int_equal(s->nodes[1].broker.control->worker.connections_refused, 3);
-	assert_int_equal(counts_of(s, 1)->arrived, 0);
+	assert_int_equal(s->nodes[1].broker.control->worker.counters.refusals[REFUSAL_NO_PREFACE],
+			 3);
+	assert_int_equal(counted(s, 1, COUNTER_FORWARD_ARRIVED), 0);
 	wire_output_done(&other_api);
 	wire_output_done(&no_slot);
 	stage_free(s);
