@@ -43,9 +43,8 @@ static inline __attribute__((always_inline)) __u64 mirror_check(__u32 slot,
 	for (unsigned i = 0; i < (sizeof(*set) - sizeof(set->check)) / sizeof(word); i++) {
 		__builtin_memcpy(&word, (const __u8 *)set + i * sizeof(word), sizeof(word));
 		sum = (sum ^ word) * factor;
-		sum ^= sum >> 29;
 	}
-	return sum;
+	return sum ^ sum >> 29;
 }
 
 /* ---- bw_mirror_verdicts ---- */

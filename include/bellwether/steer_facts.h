@@ -155,7 +155,7 @@ _Static_assert(sizeof(struct steer_mirror_follower) == 4 + 20,
 	       "steer_mirror_follower has padding");
 
 /* Whom the kernel sends the mirror pieces of a slot to that the sender holds: at most once for each
- * slot of an image, and only when HELLO_ACK said mirrors. BEGIN counts no such messages. */
+ * slot of an image, and only with STEER_FEATURE_MIRRORS. BEGIN counts no such messages. */
 struct steer_mirror_set {
 	struct steer_header header;
 	__u64 id;              /* the sender's name for all of the below, never 0 */

@@ -1,13 +1,14 @@
 /* Owns the choice of a mode, the skeleton, and the hook.
  *
- * 1. The XDP link is not pinned: it ends with this process. A TC filter would outlive it, so its
- *    place (priority and handle) is fixed, and the next start clears it.
+ * 1. The XDP link is not pinned: it ends with this process. A TC filter would outlive it, so the
+ *    next start clears its place.
  * 2. Only our own place is ever cleared; other programs on the interface stay. */
 #include "steer/attach.h"
 
 #include "base/mem.h"
 #include "steer/pins.h"
 #include "steer/skeleton.h"
+#include "steer/tc_hook.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -16,13 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TC_PRIORITY = 0xbe11, TC_HANDLE = 1 };
-
 struct attachment {
 	struct steer_bpf *programs; /* NULL in mode off */
 	enum steer_mode mode;
 	uint32_t if_index;
-	int xdp_link;               /* a descriptor, or -1 */
+	int xdp_link; /* a descriptor, or -1 */
 };
 
 static int stay_silent(enum libbpf_print_level level, const char *format, va_list arguments)
@@ -33,32 +32,11 @@ static int stay_silent(enum libbpf_print_level level, const char *format, va_lis
 	return 0; /* libbpf reports what we then explain in one sentence */
 }
 
-/* ---- TC ---- */
-
-/* LIBBPF_OPTS throughout: libbpf refuses options whose padding is not zero. */
-static void tc_clear(uint32_t if_index)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)if_index, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, place, .handle = TC_HANDLE, .priority = TC_PRIORITY);
-
-	bpf_tc_detach(&hook, &place); /* mostly there is nothing */
-}
-
 static int tc_attach(struct attachment *a)
 {
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)a->if_index,
-		    .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, filter, .handle = TC_HANDLE, .priority = TC_PRIORITY,
-		    .prog_fd = bpf_program__fd(a->programs->progs.bw_steer_tc),
-		    .flags = BPF_TC_F_REPLACE);
-	int rc = bpf_tc_hook_create(&hook);
-
-	if (rc < 0 && rc != -EEXIST)
-		return rc;
-	return bpf_tc_attach(&hook, &filter);
+	return tc_hook_attach(a->if_index, BPF_TC_INGRESS,
+			      bpf_program__fd(a->programs->progs.bw_steer_tc));
 }
-
-/* ---- XDP ---- */
 
 static int xdp_attach(struct attachment *a)
 {
@@ -71,8 +49,6 @@ static int xdp_attach(struct attachment *a)
 	a->xdp_link = fd;
 	return 0;
 }
-
-/* ---- both ---- */
 
 static int load(struct attachment *a, const struct attach_options *o, char *error)
 {
@@ -184,7 +160,7 @@ int attach_new(const struct attach_options *options, struct log *log, struct att
 	libbpf_set_print(stay_silent);
 	a->if_index = options->link->if_index;
 	a->xdp_link = -1;
-	tc_clear(a->if_index);
+	tc_hook_clear(a->if_index, BPF_TC_INGRESS);
 	if (options->wish == ATTACH_OFF) {
 		log_line(log, LOG_INFO, "mode off: nothing is attached, user space forwards");
 		*ret = a;
@@ -210,7 +186,7 @@ void attach_free(struct attachment *a)
 	if (!a)
 		return;
 	if (a->mode == STEER_MODE_TC)
-		tc_clear(a->if_index);
+		tc_hook_clear(a->if_index, BPF_TC_INGRESS);
 	if (a->xdp_link >= 0)
 		close(a->xdp_link);
 	steer_bpf__destroy(a->programs);
@@ -224,7 +200,7 @@ enum steer_mode attach_mode(const struct attachment *a)
 
 struct maps attach_maps(const struct attachment *a)
 {
-	struct maps maps = {-1, -1, -1, -1, -1, -1, -1};
+	struct maps maps = MAPS_NONE;
 
 	if (!a->programs)
 		return maps;

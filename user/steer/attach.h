@@ -27,5 +27,5 @@ int attach_new(const struct attach_options *options, struct log *log, struct att
 void attach_free(struct attachment *a);
 
 enum steer_mode attach_mode(const struct attachment *a);
-/* The maps; all descriptors are -1 in mode off. */
+/* The steering maps; all descriptors are -1 in mode off. */
 struct maps attach_maps(const struct attachment *a);

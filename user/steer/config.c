@@ -13,6 +13,7 @@
 enum { INSTANCE_BYTES_MAX = 64, HOUR_MS = 3600 * 1000 };
 
 static const char *const modes[] = {"auto", "xdp", "tc", "off", NULL}; /* as enum attach_wish */
+static const char *const mirror_wishes[] = {"auto", "off", NULL}; /* enum mirror_wish */
 
 #define TEXT(member, value, sentence)                                                              \
 	.type = SETTING_TEXT, .offset = offsetof(struct config, member),                           \
@@ -44,6 +45,10 @@ static const struct setting settings[] = {
 				    "milliseconds")},
 	{.name = "steer.announce.ms",
 	 TIME(announce_ms, "3000", 100, "the time between announcements, in milliseconds")},
+	{.name = "mirror.attach", .type = SETTING_CHOICE, .offset = offsetof(struct config, mirror),
+	 .default_value = "auto", .choices = mirror_wishes,
+	 .help = "whether the kernel copies a leader's records to all followers: auto (unless "
+		 "steer.mode is off) or off"},
 };
 
 const struct settings_table config_table = {

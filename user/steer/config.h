@@ -5,12 +5,15 @@
 
 #include <sys/types.h>
 
+enum mirror_wish { MIRROR_ATTACH_AUTO, MIRROR_ATTACH_OFF };
+
 struct config {
 	char *interface, *interface_place; /* "FILE:LINE", "--set" or NULL */
 	char *instance, *instance_place;
 	char *socket, *socket_place;
 	char *socket_user, *socket_user_place;
-	int mode;                          /* enum attach_wish */
+	int mode;   /* enum attach_wish */
+	int mirror; /* enum mirror_wish */
 	int64_t lease_ms, orphan_ms, grace_ms, announce_ms;
 };
 

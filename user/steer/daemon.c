@@ -3,8 +3,8 @@
  *   datagrams -> facts -> state -> state_decide() -> maps, resets, addresses, answers
  *   netlink, time ------->
  *
- * 1. A decision is carried out in this order: map entries (S12: at once), resets, addresses (S2,
- *    S4: reset, then withdraw), and only then the answer that says so.
+ * 1. A decision is carried out in this order: map entries (S12: at once), mirror sets, resets,
+ *    addresses (S2, S4: reset, then withdraw), and only then the answer that says so.
  * 2. Time is looked at before messages: a lease that ran out while we slept is lost, whatever lies
  *    in the socket.
  * 3. At most one connection has a session.
@@ -20,6 +20,8 @@
 #include "steer/forged_syn.h"
 #include "steer/hops.h"
 #include "steer/maps.h"
+#include "steer/mirroring.h"
+#include "steer/mirrors.h"
 #include "steer/netlink.h"
 #include "steer/server.h"
 #include "steer/socket_reset.h"
@@ -39,8 +41,8 @@
 enum {
 	CONNECTIONS_MAX = 4,
 	MESSAGES_PER_TURN = 256,
-	HOPS_INTERVAL_US = 1000 * 1000,   /* neighbours are kept fresh by asking */
-	HOPS_SPACING_US = 20 * 1000,      /* a storm of news is one question */
+	HOPS_INTERVAL_US = 1000 * 1000, /* neighbours are kept fresh by asking */
+	HOPS_SPACING_US = 20 * 1000,    /* a storm of news is one question */
 };
 
 enum poll_place { POLL_SIGNAL, POLL_LISTENER, POLL_MONITOR, POLL_CONNECTIONS };
@@ -52,11 +54,13 @@ struct steer_daemon {
 
 	struct link link;
 	struct attachment *attachment;
+	struct mirroring *mirroring;
 	struct maps maps;
 	struct announcer *announcer;
 	struct hops *hops;
 	struct state *state;
 	struct flow_resets *resets;
+	struct mirrors *mirrors;
 
 	int signals, listener, monitor, netlink, raw;
 	int connections[CONNECTIONS_MAX]; /* -1 = free */
@@ -65,7 +69,7 @@ struct steer_daemon {
 	bool hops_are_stale;
 	uint64_t hops_at_us;              /* the last look */
 	uint64_t deadline_us;
-	bool has_map_error, has_raw_error;
+	bool has_map_error, has_raw_error, has_mirror_error;
 };
 
 static uint64_t now_us(void)
@@ -98,8 +102,8 @@ static void close_connection(struct steer_daemon *d, int place)
 /* A broker that does not read its answers starts over. */
 static void answer(struct steer_daemon *d, const void *message, size_t size)
 {
-	if (d->session >= 0 && send(d->connections[d->session], message, size,
-				    MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	if (d->session >= 0 &&
+	    send(d->connections[d->session], message, size, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		close_connection(d, d->session);
 }
 
@@ -141,9 +145,29 @@ static void write_entries(struct steer_daemon *d)
 	d->has_map_error = rc < 0;
 }
 
+/* A broker hears of a set once the map has it, or no longer has it (F8). */
+static void write_mirrors(struct steer_daemon *d, uint64_t now)
+{
+	bool is_attached_there = mirroring_is_attached(d->mirroring);
+	struct steer_mirror_state news;
+	int rc;
+
+	mirrors_decide(d->mirrors, d->state, is_attached_there ? d->link.if_index : 0, now);
+	rc = mirrors_write(d->mirrors, d->maps.mirrors);
+	if (rc < 0 && !d->has_mirror_error)
+		log_line(d->log, LOG_ERROR,
+			 "bw_mirrors cannot be written (%s): user space sends to each follower",
+			 strerror(-rc));
+	d->has_mirror_error = rc < 0;
+	while (mirrors_next_news(d->mirrors, &news))
+		answer(d, &news, sizeof(news));
+}
+
 static void look_at_hops(struct steer_daemon *d, uint64_t now)
 {
 	hops_look(d->hops, d->netlink, d->state, &d->maps);
+	mirroring_check(d->mirroring, d->log);
+	mirroring_maps(d->mirroring, &d->maps);
 	d->hops_are_stale = false;
 	d->hops_at_us = now;
 }
@@ -185,6 +209,7 @@ static void settle(struct steer_daemon *d)
 		look_at_hops(d, now);
 	state_decide(d->state, is_attached(d), now, &decision);
 	write_entries(d);
+	write_mirrors(d, now);
 	if (decision.lease_lost)
 		log_line(d->log, LOG_WARN, "the lease ran out: nothing is announced from here");
 	if (decision.reset_sockets)
@@ -219,6 +244,8 @@ static void take_hello(struct steer_daemon *d, int place, const struct facts_out
 	};
 	int rc;
 
+	if (mirroring_is_attached(d->mirroring))
+		ack.features |= STEER_FEATURE_MIRRORS;
 	if (d->session >= 0) /* the latest wins */
 		close_connection(d, d->session);
 	rc = maps_take_over(&d->maps, outcome->hello.cluster_id);
@@ -228,6 +255,7 @@ static void take_hello(struct steer_daemon *d, int place, const struct facts_out
 		log_line(d->log, LOG_ERROR, "bw_cluster cannot be used: %s", strerror(-rc));
 	d->session = place;
 	state_hello(d->state, outcome->hello.node, now_us());
+	mirrors_forget_told(d->mirrors);
 	log_line(d->log, LOG_INFO, "broker %u (epoch %llu) is connected", outcome->hello.node,
 		 (unsigned long long)outcome->hello.broker_epoch);
 	answer(d, &ack, sizeof(ack));
@@ -497,6 +525,10 @@ static int attach(struct steer_daemon *d)
 		return rc;
 	}
 	d->maps = attach_maps(d->attachment);
+	d->mirroring =
+		mirroring_new(d->config->interface, d->link.if_index, d->config->instance,
+			      is_attached(d) && d->config->mirror == MIRROR_ATTACH_AUTO, d->log);
+	mirroring_maps(d->mirroring, &d->maps);
 	maps_load_entries(&d->maps, d->state);
 	return 0;
 }
@@ -562,11 +594,13 @@ static void close_if_open(int fd)
 
 static void stop(struct steer_daemon *d)
 {
+	mirroring_free(d->mirroring);
 	attach_free(d->attachment);
 	announcer_free(d->announcer);
 	hops_free(d->hops);
 	state_free(d->state);
 	flow_resets_free(d->resets);
+	mirrors_free(d->mirrors);
 	for (int i = 0; i < CONNECTIONS_MAX; i++)
 		close_if_open(d->connections[i]);
 	if (d->listener >= 0)
@@ -579,8 +613,7 @@ static void stop(struct steer_daemon *d)
 	mem_free(d);
 }
 
-int daemon_run(const struct config *config, uid_t broker_user, void (*ready)(void),
-	       struct log *log)
+int daemon_run(const struct config *config, uid_t broker_user, void (*ready)(void), struct log *log)
 {
 	struct steer_daemon *d = mem_alloc(sizeof(*d));
 	int rc;
@@ -593,6 +626,7 @@ int daemon_run(const struct config *config, uid_t broker_user, void (*ready)(voi
 		d->connections[i] = -1;
 	d->hops = hops_new();
 	d->resets = flow_resets_new();
+	d->mirrors = mirrors_new();
 	d->state = state_new((struct state_times){
 		.lease_us = (uint64_t)config->lease_ms * 1000,
 		.orphan_us = (uint64_t)config->orphan_ms * 1000,

@@ -25,7 +25,7 @@ static int open_into(const char *instance, const char *map, int *ret_fd)
 
 int maps_open(const char *instance, struct maps *ret_maps)
 {
-	struct maps maps = {-1, -1, -1, -1, -1, -1, -1};
+	struct maps maps = MAPS_NONE;
 	int rc = open_into(instance, "bw_slots", &maps.slots);
 
 	if (rc == 0)
@@ -40,17 +40,21 @@ int maps_open(const char *instance, struct maps *ret_maps)
 		rc = open_into(instance, "bw_slot_stats", &maps.slot_stats);
 	if (rc == 0)
 		rc = open_into(instance, "bw_resets", &maps.resets);
-	if (rc < 0)
+	if (rc < 0) {
 		maps_close(&maps);
-	else
-		*ret_maps = maps;
-	return rc;
+		return rc;
+	}
+	open_into(instance, "bw_mirrors", &maps.mirrors);
+	open_into(instance, "bw_mirror_verdicts", &maps.mirror_verdicts);
+	*ret_maps = maps;
+	return 0;
 }
 
 void maps_close(struct maps *maps)
 {
 	int *const fds[] = {&maps->slots,    &maps->peers,      &maps->leaders, &maps->cluster,
-			    &maps->verdicts, &maps->slot_stats, &maps->resets};
+			    &maps->verdicts, &maps->slot_stats, &maps->resets,  &maps->mirrors,
+			    &maps->mirror_verdicts};
 
 	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++) {
 		if (*fds[i] >= 0)
@@ -153,8 +157,7 @@ int maps_write_entries(const struct maps *maps, struct state *s)
 
 	if (maps->slots < 0)
 		return 0;
-	HASH_ITER(hh, state_entries(s), entry, next)
-	{
+	HASH_ITER(hh, state_entries(s), entry, next) {
 		int one = write_entry(maps->slots, entry);
 
 		if (rc == 0)
@@ -291,14 +294,25 @@ static int read_sum(int map, uint32_t key, uint64_t *ret_words, size_t words)
 	return rc;
 }
 
-int maps_read_verdict(const struct maps *maps, uint32_t verdict, struct verdict_stats *ret_sum)
+static int read_verdict(int map, uint32_t verdict, struct verdict_stats *ret_sum)
 {
 	uint64_t sum[sizeof(*ret_sum) / sizeof(uint64_t)];
-	int rc = read_sum(maps->verdicts, verdict, sum, sizeof(sum) / sizeof(*sum));
+	int rc = read_sum(map, verdict, sum, sizeof(sum) / sizeof(*sum));
 
 	if (rc == 0)
 		memcpy(ret_sum, sum, sizeof(*ret_sum));
 	return rc;
+}
+
+int maps_read_verdict(const struct maps *maps, uint32_t verdict, struct verdict_stats *ret_sum)
+{
+	return read_verdict(maps->verdicts, verdict, ret_sum);
+}
+
+int maps_read_mirror_verdict(const struct maps *maps, uint32_t verdict,
+			     struct verdict_stats *ret_sum)
+{
+	return read_verdict(maps->mirror_verdicts, verdict, ret_sum);
 }
 
 int maps_read_slot(const struct maps *maps, uint32_t slot, struct slot_stats *ret_sum)

@@ -7,9 +7,16 @@
 struct maps {
 	/* descriptors, or -1 */
 	int slots, peers, leaders, cluster, verdicts, slot_stats, resets;
+	int mirrors, mirror_verdicts;
 };
 
-/* Opens the pins of an instance. Returns 0 or -errno. */
+#define MAPS_NONE                                                                                  \
+	{                                                                                          \
+		-1, -1, -1, -1, -1, -1, -1, -1, -1                                                 \
+	}
+
+/* Opens the pins of an instance; those of the mirroring program may be missing. Returns 0 or
+ * -errno. */
 int maps_open(const char *instance, struct maps *ret_maps);
 void maps_close(struct maps *maps);
 
@@ -34,4 +41,6 @@ int maps_read_resets(const struct maps *maps, struct reset_stats *ret_stats);
 
 /* Sums over all CPUs. Return 0 or -errno. */
 int maps_read_verdict(const struct maps *maps, uint32_t verdict, struct verdict_stats *ret_sum);
+int maps_read_mirror_verdict(const struct maps *maps, uint32_t verdict,
+			     struct verdict_stats *ret_sum);
 int maps_read_slot(const struct maps *maps, uint32_t slot, struct slot_stats *ret_sum);

@@ -247,6 +247,13 @@ int state_image_end(struct state *s, const struct steer_image_end *end, uint64_t
 	return 0;
 }
 
+static bool is_ipv6(const uint8_t ip[16])
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	return memcmp(ip, mapped, sizeof(mapped)) != 0;
+}
+
 void state_set_hop(struct state *s, uint32_t node, bool ipv6, const struct next_hop *next)
 {
 	struct hop_key key = {.node = node, .ipv6 = ipv6};
@@ -259,6 +266,21 @@ void state_set_hop(struct state *s, uint32_t node, bool ipv6, const struct next_
 		HASH_ADD(hh, s->hops, key, sizeof(key), hop);
 	}
 	hop->next = *next;
+}
+
+bool state_find_hop(const struct state *s, uint32_t node, const uint8_t ip[16],
+		    struct next_hop *ret_hop)
+{
+	const struct steer_broker *broker = image_broker(s->image, node);
+	struct hop_key key = {.node = node, .ipv6 = is_ipv6(ip)};
+	struct hop *hop;
+
+	HASH_FIND(hh, s->hops, &key, sizeof(key), hop);
+	if (!broker || memcmp(key.ipv6 ? broker->ipv6 : broker->ipv4, ip, 16) != 0 || !hop ||
+	    !hop->next.resolved)
+		return false;
+	*ret_hop = hop->next;
+	return true;
 }
 
 /* ---- entries ---- */
@@ -304,13 +326,6 @@ static void point_at(const struct state *s, struct slot_value *value, uint32_t n
 	value->if_index = hop->next.if_index;
 	memcpy(value->next_mac, hop->next.next_mac, sizeof(value->next_mac));
 	memcpy(value->own_mac, hop->next.own_mac, sizeof(value->own_mac));
-}
-
-static bool is_ipv6(const uint8_t ip[16])
-{
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-
-	return memcmp(ip, mapped, sizeof(mapped)) != 0;
 }
 
 static struct slot_value value_of(const struct state *s, const struct steer_slot *slot,
@@ -520,6 +535,20 @@ const struct steer_leader *state_leaders(const struct state *s, size_t *ret_coun
 								: STEER_LEADERS_MAX;
 	*ret_delta = s->image->begin.flags & STEER_IMAGE_LEADERS_DELTA;
 	return s->image->leaders;
+}
+
+bool state_holds(const struct state *s, uint32_t slot, uint64_t slot_epoch)
+{
+	const struct steer_slot *fact = image_slot(s->image, slot);
+
+	return fact && fact->holder == s->self && fact->slot_epoch == slot_epoch;
+}
+
+const struct steer_mirror_set *state_mirror_sets(const struct state *s, uint64_t now_us,
+						 size_t *ret_count)
+{
+	*ret_count = is_serving(s, now_us) && !s->lost ? s->image->mirror_count : 0;
+	return s->image->mirrors;
 }
 
 uint32_t state_self(const struct state *s)

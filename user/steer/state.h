@@ -84,6 +84,10 @@ int state_image_end(struct state *s, const struct steer_image_end *end, uint64_t
 /* Next hops by node and address family, as they become known or are lost. */
 void state_set_hop(struct state *s, uint32_t node, bool ipv6, const struct next_hop *hop);
 
+/* How to reach that node at that address of its own. Returns false while it is not known. */
+bool state_find_hop(const struct state *s, uint32_t node, const uint8_t ip[16],
+		    struct next_hop *ret_hop);
+
 /* Brings entries and addresses up to date. attached: a program steers. */
 void state_decide(struct state *s, bool attached, uint64_t now_us, struct state_decision *ret);
 
@@ -95,5 +99,10 @@ struct state_address *state_addresses(struct state *s);
 const struct steer_slot *state_slots(const struct state *s, size_t *ret_count);
 const struct steer_broker *state_brokers(const struct state *s, size_t *ret_count);
 const struct steer_leader *state_leaders(const struct state *s, size_t *ret_count, bool *ret_delta);
+/* Does this node hold that slot since that epoch, as the current image says? */
+bool state_holds(const struct state *s, uint32_t slot, uint64_t slot_epoch);
+/* What the broker asks for, as long as it serves: in session, with a lease and an image of it. */
+const struct steer_mirror_set *state_mirror_sets(const struct state *s, uint64_t now_us,
+						 size_t *ret_count);
 uint32_t state_self(const struct state *s);
 bool state_lease_is_valid(const struct state *s, uint64_t now_us);

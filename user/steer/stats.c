@@ -1,11 +1,15 @@
 /* Owns the presentation of counters. Names come from STEER_VERDICTS, so none can be missing. */
 #include "steer/stats.h"
 
+#include "bellwether/mirror_maps.h"
+
 #include <inttypes.h>
 
-static const struct {
+struct verdict_text {
 	const char *name, *meaning;
-} verdicts[] = {
+};
+
+static const struct verdict_text verdicts[] = {
 #define STEER_VERDICT_TEXT(name, text, meaning) {text, meaning},
 	STEER_VERDICTS(STEER_VERDICT_TEXT)
 #undef STEER_VERDICT_TEXT
@@ -13,16 +17,25 @@ static const struct {
 _Static_assert(sizeof(verdicts) / sizeof(*verdicts) == STEER_VERDICT_COUNT,
 	       "a verdict has no name");
 
-static void print_verdict(uint32_t verdict, const struct verdict_stats *sum, bool json, FILE *to)
+static const struct verdict_text mirror_verdicts[] = {
+#define MIRROR_VERDICT_TEXT(name, text, meaning) {text, meaning},
+	MIRROR_VERDICTS(MIRROR_VERDICT_TEXT)
+#undef MIRROR_VERDICT_TEXT
+};
+_Static_assert(sizeof(mirror_verdicts) / sizeof(*mirror_verdicts) == MIRROR_VERDICT_COUNT,
+	       "a mirror verdict has no name");
+
+static void print_verdict(const struct verdict_text *text, bool is_first,
+			  const struct verdict_stats *sum, bool json, FILE *to)
 {
 	uint64_t packets = sum->packets, bytes = sum->bytes;
 
 	if (json)
 		fprintf(to, "%s\"%s\":{\"packets\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
-			verdict ? "," : "", verdicts[verdict].name, packets, bytes);
+			is_first ? "" : ",", text->name, packets, bytes);
 	else if (packets > 0)
-		fprintf(to, "%-18s %14" PRIu64 " %16" PRIu64 "  %s\n", verdicts[verdict].name,
-			packets, bytes, verdicts[verdict].meaning);
+		fprintf(to, "%-18s %14" PRIu64 " %16" PRIu64 "  %s\n", text->name, packets, bytes,
+			text->meaning);
 }
 
 static void print_slot(uint32_t slot, const struct slot_stats *sum, bool json, bool first, FILE *to)
@@ -48,7 +61,23 @@ static int print_verdicts(const struct maps *maps, bool json, FILE *to)
 	for (uint32_t i = 0; rc == 0 && i < STEER_VERDICT_COUNT; i++) {
 		rc = maps_read_verdict(maps, i, &sum);
 		if (rc == 0)
-			print_verdict(i, &sum, json, to);
+			print_verdict(&verdicts[i], i == 0, &sum, json, to);
+	}
+	return rc;
+}
+
+/* Nothing where the mirroring program never was. */
+static int print_mirror_verdicts(const struct maps *maps, bool json, FILE *to)
+{
+	struct verdict_stats sum;
+	int rc = 0;
+
+	if (maps->mirror_verdicts < 0)
+		return 0;
+	for (uint32_t i = 0; rc == 0 && i < MIRROR_VERDICT_COUNT; i++) {
+		rc = maps_read_mirror_verdict(maps, i, &sum);
+		if (rc == 0)
+			print_verdict(&mirror_verdicts[i], i == 0, &sum, json, to);
 	}
 	return rc;
 }
@@ -97,6 +126,13 @@ int stats_print(const struct maps *maps, bool json, FILE *to)
 	else
 		fprintf(to, "%-18s %14s %16s  %s\n", "verdict", "packets", "bytes", "a frame that");
 	rc = print_verdicts(maps, json, to);
+	if (json)
+		fputs("},\"mirror\":{", to);
+	else if (maps->mirror_verdicts >= 0)
+		fprintf(to, "\n%-18s %14s %16s  %s\n", "mirroring", "packets", "bytes",
+			"a piece that");
+	if (rc == 0)
+		rc = print_mirror_verdicts(maps, json, to);
 	if (json)
 		fputs("},\"slots\":[", to);
 	else
