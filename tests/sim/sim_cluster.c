@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum {
-	SHARDS = 2,
+	MOST_SHARDS = 3,
 	SLOTS = 12,
 	PATIENCE_US = 60000000,
 	REQUEST_TIMEOUT_US = 3000000,
@@ -170,6 +170,12 @@ static void drop_metrics(void *context, struct buffer *text)
 	buffer_done(text);
 }
 
+/* Not alike, so that what comes to one shard is often another's. */
+static unsigned shards_of(const struct sim_node *node)
+{
+	return 1 + (unsigned)node->id % MOST_SHARDS;
+}
+
 static int broker_start(struct sim_process *process, void *context)
 {
 	struct sim_node *node = context;
@@ -177,13 +183,14 @@ static int broker_start(struct sim_process *process, void *context)
 					 .addresses = &node->addresses,
 					 .ended = broker_ended,
 					 .context = node};
-	struct env *envs[SHARDS + 1];
+	unsigned shards = shards_of(node);
+	struct env *envs[MOST_SHARDS + 1];
 
 	if (node->s->collects_metrics)
 		options.publish_metrics = drop_metrics;
-	for (unsigned i = 0; i <= SHARDS; i++)
+	for (unsigned i = 0; i <= shards; i++)
 		envs[i] = sim_process_env(process, i);
-	return broker_open(&options, envs, SHARDS + 1, &node->broker);
+	return broker_open(&options, envs, shards + 1, &node->broker);
 }
 
 /* What a killed broker had in memory is left where it lies: its own clean-up is not what a kill -9
@@ -201,8 +208,10 @@ static void broker_gone(struct sim_process *process, bool exited, void *context)
 void sim_start(struct sim *s, int32_t broker)
 {
 	struct sim_node *node = &s->nodes[broker - 1];
-	const struct sim_program program = {
-		.loops = SHARDS + 1, .start = broker_start, .gone = broker_gone, .context = node};
+	const struct sim_program program = {.loops = shards_of(node) + 1,
+					    .start = broker_start,
+					    .gone = broker_gone,
+					    .context = node};
 
 	if (sim_process_is_running(node->process))
 		return;

@@ -6,9 +6,9 @@
  *	sim_run_until_leader(s, "orders", 0);
  *	CHECK_EQ(sim_count(s, "orders", 0), 1);
  *
- * Brokers are 1, 2, 3 ... with two shards and a control loop each, addresses as in the lab (DESIGN
- * section 9, layout `shared`), formatted as `bellwether --format` does. Nobody announces the slot
- * addresses unless a test says so: F9. */
+ * Brokers are 1, 2, 3 ... with two, three or one shard in turn and a control loop each, with
+ * addresses as in the lab (DESIGN section 9, layout `shared`), formatted as `bellwether --format`
+ * does. Nobody announces the slot addresses unless a test says so: F9. */
 #pragma once
 
 #include "sim/sim_history.h"

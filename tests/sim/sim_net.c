@@ -510,8 +510,17 @@ void sim_net_free(struct sim_world *world)
 	struct sim_holder *holder;
 
 	while ((connection = world->connections)) {
-		connection->ends[0].state = connection->ends[1].state = SIM_GONE;
-		connection->ends[0].socket = connection->ends[1].socket = NULL;
+		for (int i = 0; i < 2; i++) {
+			struct sim_end *end = &connection->ends[i];
+
+			end->state = SIM_GONE;
+			end->socket = NULL;
+			sim_event_stop(world, &end->transmit);
+			sim_event_stop(world, &end->late_close);
+		}
+		sim_event_stop(world, &connection->handshake);
+		sim_event_stop(world, &connection->reset);
+		connection->is_waiting = connection->is_pinned = false;
 		sim_connection_free_if_over(connection);
 	}
 	while ((holder = world->holders)) {

@@ -11,5 +11,6 @@ struct fetcher;
 void fetchers_apply(struct shard *shard, const struct image *image);
 void fetchers_done(struct shard *shard);
 
-/* This replica's durable offset has moved: its leader is to know at once. */
-void fetcher_durable_moved(struct shard *shard, const struct replica *replica);
+/* This replica's end (not by the fetcher's hand) or its durable offset has moved: its leader is to
+ * know at once. */
+void fetcher_position_moved(struct shard *shard, const struct replica *replica);

@@ -48,7 +48,7 @@ static void hosted_durable_moved(void *context, struct replica *replica)
 {
 	struct hosted *hosted = context;
 
-	fetcher_durable_moved(hosted->shard, replica);
+	fetcher_position_moved(hosted->shard, replica);
 }
 
 /* Opens its log and makes its replica. Returns 0 or -errno. */

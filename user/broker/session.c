@@ -17,6 +17,7 @@
 #include "base/container_of.h"
 #include "base/mem.h"
 #include "broker/controller_call.h"
+#include "broker/fetch_session.h"
 #include "broker/flow.h"
 #include "broker/limits.h"
 
@@ -37,6 +38,7 @@ struct session {
 	struct view view;
 	struct flow *flow; /* NULL: not a client's of a slot, or nobody is to know */
 	struct session *prev, *next;
+	struct fetch_session *fetch_session; /* a follower's; or NULL */
 
 	struct buffer in;
 	struct request *requests;
@@ -66,6 +68,11 @@ const struct view *session_view(const struct session *session)
 struct session *session_next(const struct session *session)
 {
 	return session->next;
+}
+
+struct fetch_session **session_fetch_session(struct session *session)
+{
+	return &session->fetch_session;
 }
 
 /* ---- ending ---- */
@@ -104,6 +111,8 @@ static void session_end(struct session *s, bool reset)
 		else if (request->hurry && !s->worker->is_done)
 			request->hurry(request); /* nobody waits: it may have days to go */
 	}
+	fetch_session_end(s->fetch_session);
+	s->fetch_session = NULL;
 	if (s->worker->session_ended)
 		s->worker->session_ended(s->worker, s);
 	s->free_message.run = session_free;

@@ -33,4 +33,6 @@ void session_release(struct session *session, uint64_t release_us);
 void session_hurry_older(const struct request *request);
 
 const struct view *session_view(const struct session *session);
+/* Where its fetch session is kept (fetch_session.h). */
+struct fetch_session **session_fetch_session(struct session *session);
 struct session *session_next(const struct session *session);

@@ -76,6 +76,7 @@ void isr_begin_epoch(struct replica *r)
 		peer->mirrored_bytes = 0;
 		peer->was_caught_up = peer->in_isr;
 		peer->caught_up_us = now_us;
+		peer->grace = (struct grace){0};
 	}
 }
 

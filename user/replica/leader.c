@@ -126,6 +126,7 @@ enum replica_mirror replica_mirror_to(struct replica *r, int32_t follower,
 		return REPLICA_MIRROR_BEHIND;
 	peer->mirrored_offset = end_offset;
 	peer->mirrored_bytes += (int64_t)section->size_bytes;
+	grace_note_mirrored(&peer->grace, env_now_us(r->env), section->base_offset, end_offset);
 	return REPLICA_MIRROR_TO;
 }
 
@@ -264,8 +265,13 @@ enum replica_error replica_serve_follower(struct replica *r, const struct replic
 	isr_note_fetch(r, peer, fetch);
 	leader_advance_high_watermark(r); /* so that this answer tells of it */
 	leader_read_bounds(r, &ret_fetched->read);
-	error = leader_read_log(r, fetch->fetch_offset, plog_end_offset(r->log), fetch->max_bytes,
-				fetch->whole_first, &ret_fetched->read.slice);
+	if (fetch->leaves_mirrored)
+		ret_fetched->held_until_us =
+			grace_hold_until(&peer->grace, env_now_us(r->env), fetch->fetch_offset);
+	if (ret_fetched->held_until_us == 0)
+		error = leader_read_log(r, fetch->fetch_offset, plog_end_offset(r->log),
+					fetch->max_bytes, fetch->whole_first,
+					&ret_fetched->read.slice);
 	replica_settle(r);
 	return error;
 }

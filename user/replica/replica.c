@@ -139,6 +139,7 @@ static void replica_set_peers(struct replica *r, const struct image_partition *p
 		peers[i].in_isr = image_partition_in_isr(partition, peers[i].id);
 	}
 	mem_free(r->peers);
+	r->wake[WATCH_FOLLOWER] = true; /* R4: who is assigned is judged anew */
 	r->peers = peers;
 	r->peer_count = partition->replica_count;
 	r->isr_count = partition->isr_count;
@@ -149,8 +150,11 @@ static void replica_set_brokers(struct replica *r, const struct image *image)
 	for (int32_t i = 0; i < r->peer_count; i++) {
 		struct replica_peer *peer = &r->peers[i];
 		const struct image_broker *broker = image_find_broker(image, peer->id);
+		int64_t epoch = broker ? broker->epoch : -1;
 
-		peer->broker_epoch = broker ? broker->epoch : -1;
+		if (peer->broker_epoch != epoch)
+			r->wake[WATCH_FOLLOWER] = true; /* R4, R6 */
+		peer->broker_epoch = epoch;
 		peer->is_live = broker && !broker->fenced && !broker->shutting_down;
 		peer->may_stay = peer->id == r->options.node_id || peer->is_live ||
 				 /* R38 */

@@ -153,9 +153,12 @@ struct replica_fetch { /* a follower's Fetch, one partition of it */
 	int64_t durable_offset; /* -1: counts as nothing */
 	int32_t max_bytes;
 	bool whole_first;
+	/* Wants no records yet that were mirrored to it a moment ago (replica_mirror_to()). */
+	bool leaves_mirrored;
 };
 struct replica_fetched {
 	struct replica_read read;
+	uint64_t held_until_us; /* not 0: there is something, and it is left to the mirror */
 	int32_t diverging_epoch; /* R23, R24; -1: none */
 	int64_t diverging_end_offset;
 };
@@ -167,7 +170,8 @@ enum replica_error replica_serve_follower(struct replica *replica,
 					  struct replica_fetched *ret_fetched);
 
 /* Parked reads: called once (then forgotten) when HW has advanced, or, for followers, when LEO or
- * HW has (they must learn it), or when the role or leader epoch has changed. Zeroed when it is new.
+ * HW has (they must learn it), or when the role or leader epoch has changed, or, for followers
+ * (R4), who the replicas are or in which uptime. Zeroed when it is new.
  * The callback may read, append and watch again. */
 struct replica_watch {
 	void (*ready)(struct replica_watch *watch);

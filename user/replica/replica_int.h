@@ -12,8 +12,23 @@ enum {
 	STALL_MOST_TICK_US = 200 * 1000,
 	/* Mirrored to one follower and not acknowledged: more would fill its socket's queue. */
 	MIRROR_WINDOW_BYTES = 128 * 1024,
+	/* DESIGN section 7: how long a mirrored batch is left to the mirror, at least and at most.
+	 */
+	GRACE_LEAST_US = 2000,
+	GRACE_MOST_US = 20 * 1000,
 };
 _Static_assert(ISR_SAMPLES >= ISR_SAMPLES_PER_LAG * 2, "the samples must cover the lag time");
+
+/* What was mirrored to one follower, and how long its fetches leave that to the mirror (grace.c).
+ */
+struct grace {
+	int64_t from_offset, to_offset; /* mirrored without a gap, and none of it missed yet */
+	int64_t held_offset;		/* of the fetch that is, or was last, made to wait */
+	uint64_t held_until_us;
+	int64_t timed_offset; /* a fetch from there on ends the measurement begun at timed_us */
+	uint64_t timed_us;    /* 0: none */
+	uint64_t turn_round_us;
+};
 
 /* One of the partition's replicas, this one included, as its leader knows it. */
 struct replica_peer {
@@ -36,6 +51,7 @@ struct replica_peer {
 	 * if that is above it, about mirrored_bytes long. */
 	int64_t fetch_offset; /* of its last fetch; -1: it has not fetched */
 	int64_t mirrored_offset, mirrored_bytes;
+	struct grace grace;
 };
 
 /* R35: at time_us the leader's LEO was offset. */
@@ -106,6 +122,11 @@ void leader_begin(struct replica *r);
 /* Its fetch acknowledges what was mirrored to it. */
 void leader_note_mirror_fetch(struct replica_peer *peer, int64_t fetch_offset);
 void leader_advance_high_watermark(struct replica *r);
+
+/* grace.c */
+void grace_note_mirrored(struct grace *g, uint64_t now_us, int64_t base_offset, int64_t end_offset);
+/* A fetch at this offset has come: returns until when it is left to the mirror, or 0. */
+uint64_t grace_hold_until(struct grace *g, uint64_t now_us, int64_t fetch_offset);
 
 /* isr.c */
 void isr_begin_epoch(struct replica *r);
