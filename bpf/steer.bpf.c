@@ -147,13 +147,27 @@ enum tc_header_bytes {
 	TC_LONGEST_BYTES = 14 + 40 + 8 + 40 + 4, /* "too big" of IPv6 */
 };
 
+/* How much of the frame is read: of TCP no more, since what lies behind in a super-packet would
+ * have to be copied. */
+static __always_inline __u32 tc_headers_bytes(const __u8 *data, const void *end, __u8 is_ipv6)
+{
+	__u8 protocol;
+
+	if (data + TC_IPV4_BYTES > (const __u8 *)end)
+		return TC_LONGEST_BYTES;
+	protocol = data[is_ipv6 ? 20 : 23];
+	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
+		return TC_LONGEST_BYTES;
+	return is_ipv6 ? TC_IPV6_BYTES : TC_IPV4_BYTES;
+}
+
 /* Headers that lie in fragments of the skb are brought to where they can be read. */
 static __always_inline void tc_pull_headers(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 	__u8 is_ipv6 = skb->protocol == bpf_htons(ETH_P_IPV6);
 
-	if (data + TC_IPV4_BYTES > end || (is_ipv6 && data + TC_IPV6_BYTES > end))
+	if (data + tc_headers_bytes(data, end, is_ipv6) > end)
 		bpf_skb_pull_data(skb, skb->len < TC_LONGEST_BYTES ? skb->len : TC_LONGEST_BYTES);
 }
 

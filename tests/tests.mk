@@ -9,9 +9,9 @@ E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/ba
 SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim cluster_test)
 # Everything that the suites run and that has to be built: add to it where a link rule is added.
 TEST_PROGRAMS = $(UNIT_TESTS) $(BPF_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) \
-	$(BUILD)/tests/fuzz/wire_fuzz
+	$(BUILD)/tests/fuzz/wire_fuzz $(BUILD)/tests/fuzz/steer_fuzz
 
-.PHONY: unit e2e-programs test-programs sanitized tsan
+.PHONY: unit e2e-programs test-programs sanitized tsan fuzz
 .SECONDEXPANSION:
 unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
 # The simulated world, and whole brokers with their clients in it.
@@ -64,6 +64,27 @@ $(BPF_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(bpf_support) $(call archives,steer)
 $(BUILD)/tests/fuzz/wire_fuzz: $(BUILD)/obj/tests/fuzz/wire_fuzz.o $(call archives,wire)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
+# The steering programs compiled for user space, always under sanitizers. (BPF reads unaligned.)
+steer_fuzz_sources := $(patsubst %,tests/%.c,fuzz/steer_fuzz fuzz/steer_native \
+	bpf/steer_model bpf/steer_draw bpf/packets)
+steer_fuzz_flags := $(CPPFLAGS) -Itests -Itests/fuzz/native -Ibpf $(ALL_CFLAGS) \
+	-fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all
+steer_fuzz_needs := $(steer_fuzz_sources) bpf/steer.bpf.c \
+	$(wildcard $(addsuffix /*.h,bpf/lib include/bellwether tests/bpf tests/fuzz) \
+	tests/fuzz/native/bpf/*.h)
+$(BUILD)/tests/fuzz/steer_fuzz: $(steer_fuzz_needs)
+	@mkdir -p $(@D)
+	$(CC) $(steer_fuzz_flags) -o $@ $(steer_fuzz_sources)
+# The same programs with clang's engine, which finds its own frames.
+engine := $(CLANG) $(CPPFLAGS) -Itests -std=c17 -O1 -g -DFUZZ_ENGINE \
+	-fsanitize=fuzzer,address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all
+$(BUILD)/fuzz/steer_fuzz: $(steer_fuzz_needs)
+	@mkdir -p $(@D)
+	$(engine) -Itests/fuzz/native -Ibpf -o $@ $(steer_fuzz_sources)
+wire_fuzz_sources := tests/fuzz/wire_fuzz.c $(call sources,wire) $(call sources,base)
+$(BUILD)/fuzz/wire_fuzz: $(wire_fuzz_sources) $(wildcard user/wire/*.h user/base/*.h)
+	@mkdir -p $(@D)
+	$(engine) -o $@ $(wire_fuzz_sources) $(LIBS_base)
 $(BUILD)/tests/sim/quorum_sim: $(BUILD)/obj/tests/sim/quorum_sim.o $(call archives,quorum)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
@@ -98,6 +119,14 @@ check-slow: deps ## run the rest; SLICE=2/4 is a quarter, SLICE=kill what is nam
 sanitized: deps
 	@SIM_SHARE=16; export SIM_SHARE; \
 	$(call build_all,all test-programs) tests/run sanitized
+
+FUZZ_S ?= 60
+fuzz: deps ## let clang's fuzzer loose on frames and requests, FUZZ_S=60 seconds each
+	@$(MAKE) --no-print-directory $(BUILD)/fuzz/steer_fuzz $(BUILD)/fuzz/wire_fuzz
+	@for name in steer wire; do mkdir -p $(BUILD)/fuzz/$$name-corpus && \
+		$(BUILD)/fuzz/$${name}_fuzz -max_len=600 -max_total_time=$(FUZZ_S) \
+		-artifact_prefix=$(BUILD)/fuzz/$$name- -verbosity=0 -print_final_stats=1 \
+		$(BUILD)/fuzz/$$name-corpus || exit 1; done
 
 asan: ## run what runs in one process under the address sanitizer
 	@$(MAKE) --no-print-directory BUILD=build/asan SANITIZE=-fsanitize=address sanitized

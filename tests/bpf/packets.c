@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { ETHERNET_BYTES = 14, IPV4_BYTES = 20, IPV6_BYTES = 40, TCP_BYTES = 20, PAYLOAD_BYTES = 10 };
@@ -166,4 +167,12 @@ void packet_add_tag(struct packet *p, uint16_t type, uint16_t vlan)
 	packet_insert(p, 12, 4, 0);
 	bytes_store_u16(p->bytes + 12, type);
 	bytes_store_u16(p->bytes + 14, vlan);
+}
+
+void packet_print(const char *name, const struct packet *p)
+{
+	fprintf(stderr, "%-9s%3zu ", name, p->size);
+	for (size_t i = 0; i < p->size; i++)
+		fprintf(stderr, "%02x", p->bytes[i]);
+	fputc('\n', stderr);
 }

@@ -41,3 +41,6 @@ void packet_add_tag(struct packet *p, uint16_t type, uint16_t vlan);
 void packet_seal4(struct packet *p);
 /* One's complement sum over the IPv4 header: 0xffff when its checksum is right. */
 uint16_t packet_sum4(const struct packet *p);
+
+/* A line on standard error: name, size, bytes in hex. */
+void packet_print(const char *name, const struct packet *p);

@@ -2,12 +2,10 @@
 #include "bpf/rig.h"
 
 #include "base/mem.h"
-#include "bpf/steer_model.h"
 #include "steer/skeleton.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <linux/pkt_cls.h>
 
 enum {
 	HEADERS_BYTES_MAX = 14 + 40, /* a shorter frame may have no whole IP header */
@@ -69,22 +67,6 @@ int rig_run(const struct rig *rig, enum entry_point entry, const struct packet *
 		entry == XDP ? rig->programs->progs.bw_steer_xdp : rig->programs->progs.bw_steer_tc;
 
 	return rig_run_program(bpf_program__fd(program), in, ret_out);
-}
-
-int rig_action(enum entry_point entry, enum steer_verdict verdict, uint32_t if_index)
-{
-	if (verdict == STEER_DROP_TTL)
-		return entry == XDP ? XDP_DROP : TC_ACT_SHOT;
-	if (!model_is_steered(verdict))
-		return entry == XDP ? XDP_PASS : TC_ACT_UNSPEC;
-	if (entry == TC)
-		return TC_ACT_REDIRECT;
-	return if_index == HERE ? XDP_TX : XDP_REDIRECT;
-}
-
-const char *rig_entry_name(enum entry_point entry)
-{
-	return entry == XDP ? "xdp" : "tc";
 }
 
 int rig_read_verdicts(const struct rig *rig, struct verdict_stats ret_sums[STEER_VERDICT_COUNT])

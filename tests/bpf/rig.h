@@ -2,13 +2,10 @@
  * counters read. Needs root. */
 #pragma once
 
-#include "bellwether/steer_maps.h"
-#include "bpf/packets.h"
+#include "bpf/steer_model.h"
 #include "steer/maps.h"
 
 enum { NOT_RUN = -1000 };
-
-enum entry_point { XDP, TC, ENTRY_POINTS };
 
 struct steer_bpf;
 
@@ -28,10 +25,6 @@ void rig_unload(struct rig *rig);
 int rig_run_program(int program, const struct packet *in, struct packet *ret_out);
 int rig_run(const struct rig *rig, enum entry_point entry, const struct packet *in,
 	    struct packet *ret_out);
-
-/* The action that an entry point owes for a verdict; if_index is the slot's. */
-int rig_action(enum entry_point entry, enum steer_verdict verdict, uint32_t if_index);
-const char *rig_entry_name(enum entry_point entry);
 
 /* Sums over all CPUs, in one system call. Return 0 or -errno. */
 int rig_read_verdicts(const struct rig *rig, struct verdict_stats ret_sums[STEER_VERDICT_COUNT]);

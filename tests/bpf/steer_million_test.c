@@ -8,7 +8,6 @@
  * failure prints what brings it back: the world's seed, and the frame. */
 #include "bpf/rig.h"
 #include "bpf/steer_draw.h"
-#include "bpf/steer_model.h"
 
 #include <bpf/bpf.h>
 #include <stdio.h>
@@ -52,14 +51,6 @@ static void must(int rc, const char *what)
 
 /* ---- a failure ---- */
 
-static void print_frame(const char *name, const struct packet *p)
-{
-	fprintf(stderr, "%-9s%3zu ", name, p->size);
-	for (size_t i = 0; i < p->size; i++)
-		fprintf(stderr, "%02x", p->bytes[i]);
-	fputc('\n', stderr);
-}
-
 static void say_how_to_replay(const struct run *run, const char *what)
 {
 	fprintf(stderr, "%s, SEED=%llu\nagain: build/tests/bpf/steer_million_test %d %llu\n", what,
@@ -71,11 +62,11 @@ static _Noreturn void fail_frame(const struct run *run, enum entry_point entry, 
 				 const struct packet *in, const struct packet *out,
 				 const struct model_outcome *expected)
 {
-	fprintf(stderr, "%s: %s; the model says %s\n", rig_entry_name(entry), what,
+	fprintf(stderr, "%s: %s; the model says %s\n", model_entry_name(entry), what,
 		model_verdict_name(expected->verdict));
-	print_frame("in", in);
-	print_frame("out", out);
-	print_frame("expected", &expected->out);
+	packet_print("in", in);
+	packet_print("out", out);
+	packet_print("expected", &expected->out);
 	say_how_to_replay(run, "the program and the model disagree about a frame");
 	exit(1);
 }
@@ -136,7 +127,7 @@ static void try_frame(struct run *run, int grace, enum entry_point entry, const 
 	run->seen[expected->verdict]++;
 	check_verdict(run, grace, entry, in, &out, expected);
 	note_slot(run, grace, in->size, expected);
-	if (action != rig_action(entry, expected->verdict, expected->if_index))
+	if (action != model_action(entry, expected->verdict, expected->if_index))
 		fail_frame(run, entry, "another action", in, &out, expected);
 	if (out.size != expected->out.size || memcmp(out.bytes, expected->out.bytes, out.size) != 0)
 		fail_frame(run, entry, "another packet", in, &out, expected);

@@ -20,6 +20,8 @@
 
 #include "base/bytes.h"
 
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 #include <string.h>
 
 enum {
@@ -61,6 +63,22 @@ const char *model_verdict_name(enum steer_verdict verdict)
 	};
 
 	return verdict < STEER_VERDICT_COUNT ? names[verdict] : "nothing";
+}
+
+int model_action(enum entry_point entry, enum steer_verdict verdict, uint32_t if_index)
+{
+	if (verdict == STEER_DROP_TTL)
+		return entry == XDP ? XDP_DROP : TC_ACT_SHOT;
+	if (!model_is_steered(verdict)) /* in TC, other people's filters still see it */
+		return entry == XDP ? XDP_PASS : TC_ACT_UNSPEC;
+	if (entry == TC)
+		return TC_ACT_REDIRECT;
+	return if_index == HERE ? XDP_TX : XDP_REDIRECT;
+}
+
+const char *model_entry_name(enum entry_point entry)
+{
+	return entry == XDP ? "xdp" : "tc";
 }
 
 /* ---- parse ---- */

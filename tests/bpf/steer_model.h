@@ -38,6 +38,11 @@ struct model_outcome {
 void model_judge(const struct model *m, const struct packet *in, bool vlan_taken_off,
 		 struct model_outcome *ret_outcome);
 
+/* The action that an entry point owes for a verdict; if_index is model_outcome's. */
+enum entry_point { XDP, TC, ENTRY_POINTS };
+int model_action(enum entry_point entry, enum steer_verdict verdict, uint32_t if_index);
+const char *model_entry_name(enum entry_point entry);
+
 bool model_is_steered(enum steer_verdict verdict);
 /* The verdict's name in the counters; "nothing" for what is none. */
 const char *model_verdict_name(enum steer_verdict verdict);

@@ -173,9 +173,10 @@ static void check_row(struct rig *b, const struct row *row, enum entry_point ent
 	after = read_counts(b);
 	verdict = counted(&before, &after, in.size);
 	if (verdict != row->verdict)
-		fail_msg("%s (%s): %s instead of %s", row->what, rig_entry_name(entry),
+		fail_msg("%s (%s): %s instead of %s", row->what, model_entry_name(entry),
 			 model_verdict_name(verdict), model_verdict_name(row->verdict));
-	assert_int_equal(action, rig_action(entry, verdict, row->if_index ? row->if_index : HERE));
+	assert_int_equal(action,
+			 model_action(entry, verdict, row->if_index ? row->if_index : HERE));
 	if (model_is_steered(verdict))
 		check_rewritten(&in, &out);
 	else
@@ -221,7 +222,7 @@ static void f4_an_entry_with_any_wrong_byte_is_not_believed(void **state)
 		((uint8_t *)&value)[i] ^= 1;
 		assert_int_equal(bpf_map_update_elem(b->maps.slots, &key, &value, BPF_ANY), 0);
 		assert_int_equal(rig_run(b, i & 1 ? XDP : TC, &in, &out),
-				 rig_action(i & 1 ? XDP : TC, STEER_PASS_TORN, HERE));
+				 model_action(i & 1 ? XDP : TC, STEER_PASS_TORN, HERE));
 		after = read_counts(b);
 		assert_int_equal(counted(&before, &after, in.size), STEER_PASS_TORN);
 	}
