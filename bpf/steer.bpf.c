@@ -147,27 +147,30 @@ enum tc_header_bytes {
 	TC_LONGEST_BYTES = 14 + 40 + 8 + 40 + 4, /* "too big" of IPv6 */
 };
 
-/* How much of the frame is read: of TCP no more, since what lies behind in a super-packet would
- * have to be copied. */
-static __always_inline __u32 tc_headers_bytes(const __u8 *data, const void *end, __u8 is_ipv6)
+/* Can the headers be read? Of TCP no more is wanted: what lies behind in a super-packet would have
+ * to be copied. Only constants are added to pointers: a computed offset costs CAP_PERFMON. */
+static __always_inline __u8 tc_headers_are_linear(const __u8 *data, const __u8 *end, __u8 is_ipv6)
 {
-	__u8 protocol;
+	__u8 next6, protocol4;
 
-	if (data + TC_IPV4_BYTES > (const __u8 *)end)
-		return TC_LONGEST_BYTES;
-	protocol = data[is_ipv6 ? 20 : 23];
-	if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
-		return TC_LONGEST_BYTES;
-	return is_ipv6 ? TC_IPV6_BYTES : TC_IPV4_BYTES;
+	if (data + TC_LONGEST_BYTES <= end)
+		return 1;
+	if (data + TC_IPV4_BYTES > end)
+		return 0;
+	next6 = data[20];
+	protocol4 = data[23];
+	barrier(); /* or clang makes one load of the two, at a computed offset */
+	if (is_ipv6)
+		return next6 != IPPROTO_ICMPV6 && data + TC_IPV6_BYTES <= end;
+	return protocol4 != IPPROTO_ICMP;
 }
 
 /* Headers that lie in fragments of the skb are brought to where they can be read. */
 static __always_inline void tc_pull_headers(struct __sk_buff *skb)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	__u8 is_ipv6 = skb->protocol == bpf_htons(ETH_P_IPV6);
 
-	if (data + tc_headers_bytes(data, end, is_ipv6) > end)
+	if (!tc_headers_are_linear(data, end, skb->protocol == bpf_htons(ETH_P_IPV6)))
 		bpf_skb_pull_data(skb, skb->len < TC_LONGEST_BYTES ? skb->len : TC_LONGEST_BYTES);
 }
 

@@ -153,6 +153,22 @@ static void draw_good(struct sim_random *random, const struct model *m, enum kin
 		ret_frame->bytes[is_ipv6(kind) ? 21 : 22] = (uint8_t)sim_random_below(random, 4);
 }
 
+/* The packet's id is drawn, or such that the checksum is 0xfeff: a hop less makes it wrap around.
+ */
+static void draw_id4(struct sim_random *random, struct packet *p)
+{
+	uint16_t id = (uint16_t)sim_random_next(random);
+
+	if (sim_random_one_in(random, 8)) {
+		bytes_store_u16(p->bytes + 18, 0);
+		packet_seal4(p);
+		id = (uint16_t)(bytes_load_u16(p->bytes + 24) + 0x0100);
+		id = (uint16_t)(id + (id < 0x0100)); /* one's complement */
+	}
+	bytes_store_u16(p->bytes + 18, id);
+	packet_seal4(p);
+}
+
 /* ---- and as it should not ---- */
 
 static void tag(struct sim_random *random, struct packet *p)
@@ -267,7 +283,7 @@ void draw_frame(struct sim_random *random, const struct model *m, struct packet 
 		kind = is_ipv6(kind) ? TOO_BIG6 : TOO_BIG4;
 	draw_good(random, m, kind, &key, ret_frame);
 	if (!is_ipv6(kind))
-		packet_seal4(ret_frame);
+		draw_id4(random, ret_frame);
 	if (sim_random_one_in(random, 2))
 		return;
 	spoil(random, ret_frame, kind);

@@ -22,90 +22,9 @@
 
 #define SECOND_NS 1000000000LL
 
-enum { SLOT = 5 };
-
-/* ---- what a node knows ---- */
-
-static uint64_t boot_ns(void)
+static uint32_t row_interface(const struct row *row)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	return (uint64_t)now.tv_sec * SECOND_NS + (uint64_t)now.tv_nsec;
-}
-
-static uint64_t valid_until(int64_t valid_s)
-{
-	if (valid_s == INT64_MIN)
-		return 0;
-	return boot_ns() + (uint64_t)((valid_s ? valid_s : 3600) * SECOND_NS);
-}
-
-static struct slot_key key_of(bool ipv6)
-{
-	struct slot_key key = {.port = htons(PACKET_SLOT_PORT)};
-
-	packet_slot_address(ipv6, key.address);
-	return key;
-}
-
-static struct slot_value value_of(const struct slot_key *key, const struct row *row)
-{
-	struct slot_value value = {
-		.slot_epoch = 10,
-		.valid_until_ns = valid_until(row->valid_s),
-		.slot = SLOT,
-		.holder = 2,
-		.if_index = row->if_index ? row->if_index : HERE,
-		.flags = row->flags,
-		.port = PACKET_SLOT_PORT,
-	};
-
-	packet_mac(value.next_mac, MAC_HOLDER);
-	packet_mac(value.own_mac, MAC_NODE);
-	value.check = slot_check(key, &value) ^ row->torn;
-	return value;
-}
-
-/* The slot's entries of both families. */
-static void set_entries(struct rig *b, const struct row *row)
-{
-	for (int ipv6 = 0; ipv6 < 2; ipv6++) {
-		struct slot_key key = key_of(ipv6);
-		struct slot_value value = value_of(&key, row);
-
-		if (row->no_entry)
-			bpf_map_delete_elem(b->maps.slots, &key);
-		else
-			assert_int_equal(bpf_map_update_elem(b->maps.slots, &key, &value, BPF_ANY),
-					 0);
-	}
-}
-
-/* ---- what must come of a frame ---- */
-
-/* Only MAC addresses, TTL and the IPv4 checksum change; the checksum stays right, or as wrong as it
- * was (RFC 1624). */
-static void check_rewritten(const struct packet *in, const struct packet *out)
-{
-	struct packet expected = *in;
-	bool ipv6 = in->bytes[AT_TYPE] == 0x86;
-
-	packet_mac(expected.bytes, MAC_HOLDER);
-	packet_mac(expected.bytes + 6, MAC_NODE);
-	expected.bytes[ipv6 ? AT_HOPS6 : AT_TTL4]--;
-	if (!ipv6) {
-		assert_int_equal(packet_sum4(out), packet_sum4(in));
-		memcpy(expected.bytes + 24, out->bytes + 24, 2);
-	}
-	assert_int_equal(out->size, in->size);
-	assert_memory_equal(out->bytes, expected.bytes, in->size);
-}
-
-static void check_untouched(const struct packet *in, const struct packet *out)
-{
-	assert_int_equal(out->size, in->size);
-	assert_memory_equal(out->bytes, in->bytes, in->size);
+	return row->if_index ? row->if_index : HERE;
 }
 
 struct counts {
@@ -118,7 +37,7 @@ static struct counts read_counts(struct rig *b)
 	struct counts counts;
 
 	assert_int_equal(rig_read_verdicts(b, counts.verdicts), 0);
-	assert_int_equal(maps_read_slot(&b->maps, SLOT, &counts.slot), 0);
+	assert_int_equal(maps_read_slot(&b->maps, ROW_SLOT, &counts.slot), 0);
 	return counts;
 }
 
@@ -158,12 +77,12 @@ static void check_slot_counts(const struct row *row, const struct packet *in,
 
 static void check_row(struct rig *b, const struct row *row, enum entry_point entry)
 {
-	struct packet in = row_packet(row), out;
+	struct packet in = row_packet(row), expected = row_packet_out(row, &in), out;
 	struct counts before, after;
 	enum steer_verdict verdict;
 	int action;
 
-	set_entries(b, row);
+	assert_int_equal(row_write_entries(row, &b->maps, row_interface(row)), 0);
 	before = read_counts(b);
 	action = rig_run(b, entry, &in, &out);
 	if (action == NOT_RUN) {
@@ -175,12 +94,9 @@ static void check_row(struct rig *b, const struct row *row, enum entry_point ent
 	if (verdict != row->verdict)
 		fail_msg("%s (%s): %s instead of %s", row->what, model_entry_name(entry),
 			 model_verdict_name(verdict), model_verdict_name(row->verdict));
-	assert_int_equal(action,
-			 model_action(entry, verdict, row->if_index ? row->if_index : HERE));
-	if (model_is_steered(verdict))
-		check_rewritten(&in, &out);
-	else
-		check_untouched(&in, &out);
+	assert_int_equal(action, model_action(entry, verdict, row_interface(row)));
+	assert_int_equal(out.size, in.size);
+	assert_memory_equal(out.bytes, expected.bytes, in.size);
 	check_slot_counts(row, &in, &before, &after);
 }
 
@@ -212,10 +128,10 @@ static void f4_an_entry_with_any_wrong_byte_is_not_believed(void **state)
 {
 	static const struct row good = {.verdict = STEER_STEERED};
 	struct rig *b = *state;
-	struct slot_key key = key_of(false);
+	struct slot_key key = row_key(false);
 
 	for (size_t i = 0; i < sizeof(struct slot_value); i++) {
-		struct slot_value value = value_of(&key, &good);
+		struct slot_value value = row_value(&good, &key, HERE);
 		struct packet in = packet_tcp4(SYN), out;
 		struct counts before = read_counts(b), after;
 
@@ -241,7 +157,7 @@ static void a_super_packet_counts_once(void **state)
 
 	int program = bpf_program__fd(b->programs->progs.bw_steer_tc);
 
-	set_entries(b, &row);
+	assert_int_equal(row_write_entries(&row, &b->maps, HERE), 0);
 	before = read_counts(b);
 	assert_int_equal(bpf_prog_test_run_opts(program, &options), 0);
 	after = read_counts(b);
@@ -310,14 +226,11 @@ static void two_capabilities_are_enough_to_load(void **state)
 static int set_up(void **state)
 {
 	static struct rig rig;
-	struct peer_key peer = {0};
-	uint32_t node = 3;
 
 	if (rig_load(GRACE_S * SECOND_NS, &rig) < 0)
 		return -1;
-	packet_mac(peer.mac, MAC_PEER);
 	*state = &rig;
-	return bpf_map_update_elem(rig.maps.peers, &peer, &node, BPF_ANY);
+	return row_write_peer(&rig.maps);
 }
 
 static int tear_down(void **state)
