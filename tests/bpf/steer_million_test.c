@@ -73,20 +73,16 @@ static _Noreturn void fail_frame(const struct run *run, enum entry_point entry, 
 
 /* ---- one frame ---- */
 
-static void check_verdict(struct run *run, int grace, enum entry_point entry,
-			  const struct packet *in, const struct packet *out,
-			  const struct model_outcome *expected)
+/* Says which verdict was counted instead of the model's. */
+static _Noreturn void fail_verdict(const struct run *run, int grace, enum entry_point entry,
+				   const struct packet *in, const struct packet *out,
+				   const struct model_outcome *expected)
 {
-	struct verdict_stats found[STEER_VERDICT_COUNT], *sums = run->verdicts[grace];
+	struct verdict_stats found[STEER_VERDICT_COUNT];
+	const struct verdict_stats *sums = run->verdicts[grace];
 	char what[128];
 
-	sums[expected->verdict].packets++;
-	sums[expected->verdict].bytes += in->size;
 	must(rig_read_verdicts(&run->rigs[grace], found), "reading the verdicts");
-	if (memcmp(found, sums, sizeof(found)) == 0)
-		return;
-	sums[expected->verdict].packets--;
-	sums[expected->verdict].bytes -= in->size;
 	for (uint32_t i = 0; i < STEER_VERDICT_COUNT; i++) {
 		if (memcmp(&found[i], &sums[i], sizeof(found[i])) == 0)
 			continue;
@@ -97,6 +93,21 @@ static void check_verdict(struct run *run, int grace, enum entry_point entry,
 		fail_frame(run, entry, what, in, out, expected);
 	}
 	fail_frame(run, entry, "counted nothing", in, out, expected);
+}
+
+/* That nothing else was counted besides is seen when the world ends: all counters are dear. */
+static void check_verdict(struct run *run, int grace, enum entry_point entry,
+			  const struct packet *in, const struct packet *out,
+			  const struct model_outcome *expected)
+{
+	struct verdict_stats *sum = &run->verdicts[grace][expected->verdict];
+	struct verdict_stats found;
+
+	must(maps_read_verdict(&run->rigs[grace].maps, expected->verdict, &found),
+	     "reading a verdict");
+	if (found.packets != sum->packets + 1 || found.bytes != sum->bytes + in->size)
+		fail_verdict(run, grace, entry, in, out, expected);
+	*sum = found;
 }
 
 static void note_slot(struct run *run, int grace, size_t bytes,
@@ -171,17 +182,20 @@ static void learn_world(const struct run *run, const struct maps *maps)
 	}
 }
 
-static void check_slots(const struct run *run, int grace)
+static void check_counters(const struct run *run, int grace)
 {
-	for (uint32_t slot = 0; slot < SLOTS_COUNTED; slot++) {
-		struct slot_stats found;
+	const struct rig *rig = &run->rigs[grace];
+	struct verdict_stats verdicts[STEER_VERDICT_COUNT];
+	struct slot_stats slots[SLOTS_COUNTED];
 
-		must(maps_read_slot(&run->rigs[grace].maps, slot, &found), "reading a slot");
-		if (memcmp(&found, &run->slots[grace][slot], sizeof(found)) == 0)
-			continue;
-		say_how_to_replay(run, "a slot's counters are wrong after this world");
-		exit(1);
-	}
+	must(rig_read_verdicts(rig, verdicts), "reading the verdicts");
+	for (uint32_t slot = 0; slot < SLOTS_COUNTED; slot++)
+		must(maps_read_slot(&rig->maps, slot, &slots[slot]), "reading a slot");
+	if (memcmp(verdicts, run->verdicts[grace], sizeof(verdicts)) == 0 &&
+	    memcmp(slots, run->slots[grace], sizeof(slots)) == 0)
+		return;
+	say_how_to_replay(run, "the counters of verdicts or slots are wrong after this world");
+	exit(1);
 }
 
 static void try_world(struct run *run, uint64_t seed, unsigned long frames)
@@ -202,7 +216,7 @@ static void try_world(struct run *run, uint64_t seed, unsigned long frames)
 		for (int entry = XDP; entry < ENTRY_POINTS; entry++)
 			try_frame(run, grace, (enum entry_point)entry, &in, &expected);
 	}
-	check_slots(run, grace);
+	check_counters(run, grace);
 	forget_world(run, &run->rigs[grace].maps);
 }
 
