@@ -5,7 +5,7 @@
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/bare) \
 	$(patsubst %,$(BUILD)/tests/e2e/%,batches requests hostile arp_probe) \
-	$(patsubst %,$(BUILD)/bpf/%.bpf.o,lab_pass lab_count)
+	$(patsubst %,$(BUILD)/bpf/%.bpf.o,lab_pass lab_count lab_hostile)
 SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim cluster_test)
 # Everything that the suites run and that has to be built: add to it where a link rule is added.
 TEST_PROGRAMS = $(UNIT_TESTS) $(BPF_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) \
