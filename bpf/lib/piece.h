@@ -57,7 +57,7 @@ piece_parse_ipv4(struct __sk_buff *skb, struct piece_head *head, struct mirror_p
 	if (head->ip.protocol != IPPROTO_UDP)
 		return PIECE_NONE;
 	kind = piece_load(skb, ETH_HLEN + header_bytes + sizeof(struct udphdr), ret_piece);
-	if (kind == PIECE_PLAIN && (skb->vlan_present || *(__u8 *)&head->ip != PIECE_IPV4_PLAIN ||
+	if (kind == PIECE_PLAIN && (*(__u8 *)&head->ip != PIECE_IPV4_PLAIN ||
 				    (head->ip.frag_off & bpf_htons(PIECE_IP_FRAGMENT_BITS))))
 		return PIECE_ODD;
 	return kind;

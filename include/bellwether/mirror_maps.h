@@ -61,7 +61,7 @@ static inline __attribute__((always_inline)) __u64 mirror_check(__u32 slot,
 	X(STRAY, "stray", "is addressed to none of its set's followers")                           \
 	X(FORWARDED, "forwarded", "looks like a piece and was not emitted by this node")           \
 	X(FOREIGN, "foreign", "looks like a piece and does not come from the holder's address")    \
-	X(ODD, "odd", "looks like a piece and is fragmented, short, tagged or has options")
+	X(ODD, "odd", "looks like a piece and is fragmented, short, in IPv6 or has options")
 
 enum mirror_verdict {
 #define MIRROR_VERDICT_ENUM(name, text, meaning) MIRROR_##name,
