@@ -5,6 +5,19 @@ function name_of(line) {
 	return substr(line, 1, index(line, "=") - 1)
 }
 
+# A comment of any length as comments of at most 99 columns.
+function print_wrapped(    i, line) {
+	line = $1
+	for (i = 2; i <= NF; i++) {
+		if (length(line) + length($i) + 1 > 99) {
+			print line
+			line = "#"
+		}
+		line = line " " $i
+	}
+	print line
+}
+
 FNR == NR && (/^#/ || NF == 0) { print; next }
 FNR == NR { chosen[name_of($0)] = $0; next }
 
@@ -15,7 +28,7 @@ FNR == NR { chosen[name_of($0)] = $0; next }
 	delete chosen[name]
 	next
 }
-{ print }
+{ print_wrapped() }
 
 END {
 	for (name in chosen) {

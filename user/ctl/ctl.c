@@ -1,6 +1,7 @@
 /* Owns the table of commands, the command line, and what commands share. */
 #include "ctl/ctl.h"
 
+#include "version.h"
 #include "wire/errors.h"
 
 #include <errno.h>
@@ -49,6 +50,7 @@ static void print_options(FILE *out)
 	fputs("  -b, --bootstrap-server HOST:PORT,...  a broker to ask (127.0.0.1:9092)\n"
 	      "      --json                            JSON instead of tables\n"
 	      "      --timeout SECONDS                 how long to wait for an answer (10)\n"
+	      "      --version                         print the version\n"
 	      "      --help                            this, or a command's own help\n",
 	      out);
 }
@@ -157,6 +159,7 @@ enum option_letter {
 	OPTION_CONFIG,
 	OPTION_JSON,
 	OPTION_TIMEOUT,
+	OPTION_VERSION,
 	OPTION_HELP
 };
 
@@ -167,12 +170,13 @@ static const struct option long_options[] = {
 	{"config", required_argument, NULL, OPTION_CONFIG},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{"timeout", required_argument, NULL, OPTION_TIMEOUT},
+	{"version", no_argument, NULL, OPTION_VERSION},
 	{"help", no_argument, NULL, OPTION_HELP},
 	{0},
 };
 
 struct command_line {
-	bool help;
+	bool help, version;
 	bool topic_options; /* at least one was given */
 	char **words;
 	int word_count;
@@ -209,6 +213,9 @@ static bool take_option(struct ctl *ctl, struct command_line *line, int letter)
 	case OPTION_TIMEOUT:
 		good = ctl_parse_number(ctl, "--timeout", optarg, 1, 3600, &number);
 		ctl->timeout_ms = (int)number * 1000;
+		break;
+	case OPTION_VERSION:
+		line->version = true;
 		break;
 	case OPTION_HELP:
 		line->help = true;
@@ -272,6 +279,10 @@ int ctl_run(int argc, char **argv, FILE *out, FILE *err)
 
 	if (!parse_command_line(&ctl, argc, argv, &line))
 		return CTL_USAGE;
+	if (line.version) {
+		fputs("bwctl " VERSION "\n", out);
+		return CTL_OK;
+	}
 	c = find_command(&line);
 	if (line.help) {
 		print_help(out, c);
