@@ -63,13 +63,15 @@ uninstall: ## remove what install has installed, but for settings, users and dat
 		$(addprefix $(DESTDIR)$(mandir)/,$(manuals))
 	@rm -rf $(DESTDIR)$(docdir)
 
-# In a copy of the tree, because Debian's tools write beside and into it.
+# In a copy of the tree, because Debian's tools write beside and into it; and without what this make
+# was told: that one would take our BUILD for its own, and begins with `make clean`.
 deb: ## build the Debian packages into build/deb/
 	@rm -rf $(BUILD)/deb
 	@mkdir -p $(BUILD)/deb/source
 	@tar -c --exclude=./$(BUILD) --exclude=./build --exclude=./data --exclude=./.git . | \
 		tar -x -C $(BUILD)/deb/source
-	@cd $(BUILD)/deb/source && dpkg-buildpackage -b -us -uc >../build.log 2>&1 || \
+	@cd $(BUILD)/deb/source && env -u MAKEFLAGS -u MFLAGS -u BUILD \
+		dpkg-buildpackage -b -us -uc >../build.log 2>&1 || \
 		{ tail -n 30 ../build.log; exit 1; }
 	@rm -rf $(BUILD)/deb/source
 	@ls $(BUILD)/deb/*.deb
