@@ -18,6 +18,7 @@
  *   RESET_FLOWS      after the image that makes      none
  *                    this node the slots' holder
  *   STATS_REQUEST    now and then                    STATS
+ *   COUNTS_REQUEST   now and then                    COUNTS
  *
  *   bwsteer -> broker, unasked
  *   MIRROR_STATE     a mirror set of the latest image is in the kernel, or no longer
@@ -33,6 +34,7 @@
  * closes and starts over; LEASE may be dropped, the next one serves as well. */
 #pragma once
 
+#include "bellwether/mirror_maps.h"
 #include "bellwether/mirror_packet.h"
 #include "bellwether/steer_maps.h"
 
@@ -49,12 +51,14 @@ enum steer_message_type {
 	STEER_WITHDRAW = 8,
 	STEER_STATS_REQUEST = 9,
 	STEER_MIRROR_SET = 10,
+	STEER_COUNTS_REQUEST = 11,
 	STEER_RESET_FLOWS = 32,
 	STEER_HELLO_ACK = 64,
 	STEER_ACK = 65,
 	STEER_STATS = 66,
 	STEER_LEASE_LOST = 67,
 	STEER_MIRROR_STATE = 68,
+	STEER_COUNTS = 69,
 };
 
 struct steer_header {          /* every message begins with it */
@@ -85,6 +89,7 @@ enum steer_mode { STEER_MODE_OFF, STEER_MODE_TC, STEER_MODE_XDP };
 enum steer_features { /* what this bwsteer takes beyond the first one, which said 0 */
 	STEER_FEATURE_MIRRORS = 1, /* the mirroring program is attached: MIRROR_SET is welcome */
 	STEER_FEATURE_RESET_FLOWS = 2,
+	STEER_FEATURE_COUNTS = 4,
 };
 
 struct steer_hello_ack {
@@ -268,6 +273,25 @@ struct steer_stats {
 _Static_assert(sizeof(struct steer_stats) == 8 + 4 * 2 + 40 * 32, "steer_stats has padding");
 _Static_assert(sizeof(struct steer_stats) <= STEER_MESSAGE_BYTES_MAX, "a message is too long");
 
+struct steer_counts_request {
+	struct steer_header header;
+};
+
+/* What this node's programs and bwsteer have counted. Places are those of the X-lists in
+ * steer_maps.h and mirror_maps.h, to whose ends only is added; the rest is zero, so that versions
+ * understand each other. */
+struct steer_counts {
+	struct steer_header header;
+	struct verdict_stats steering[32];  /* enum steer_verdict; over all CPUs */
+	struct verdict_stats mirroring[16]; /* enum mirror_verdict */
+	struct reset_stats resets;
+	__u64 zero[10];
+};
+_Static_assert(sizeof(struct steer_counts) == 8 + 16 * 32 + 16 * 16 + 8 * 16,
+	       "steer_counts has padding");
+_Static_assert(STEER_VERDICT_COUNT <= 32 && MIRROR_VERDICT_COUNT <= 16,
+	       "every verdict has a place");
+
 /* The size of a message of this type, 0 for a type that is not known. */
 static inline __u32 steer_message_bytes(__u16 type)
 {
@@ -304,6 +328,10 @@ static inline __u32 steer_message_bytes(__u16 type)
 		return sizeof(struct steer_lease_lost);
 	case STEER_MIRROR_STATE:
 		return sizeof(struct steer_mirror_state);
+	case STEER_COUNTS_REQUEST:
+		return sizeof(struct steer_counts_request);
+	case STEER_COUNTS:
+		return sizeof(struct steer_counts);
 	default:
 		return 0;
 	}

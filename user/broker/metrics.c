@@ -150,8 +150,18 @@ static void kernel_slot_came(struct fastpath_query *query, const struct steer_st
 		return;
 	}
 	kernel->is_asked = false;
+	kernel->counts = kernel->next_counts;
+	kernel->has_counts = rc == 0 && kernel->has_next_counts;
 	kernel->slot_count = rc == 0 ? kernel->next_count : 0;
 	memcpy(kernel->slots, kernel->next, kernel->slot_count * sizeof(*kernel->slots));
+}
+
+static void kernel_counts_came(struct fastpath_query *query, const struct steer_counts *counts)
+{
+	struct kernel_query *kernel = container_of(query, struct kernel_query, query);
+
+	kernel->next_counts = *counts;
+	kernel->has_next_counts = true;
 }
 
 static void ask_kernel(struct metrics *m)
@@ -160,6 +170,8 @@ static void ask_kernel(struct metrics *m)
 		return;
 	m->kernel.is_asked = true;
 	m->kernel.next_count = 0;
+	m->kernel.has_next_counts = false;
+	m->kernel.query.counts = kernel_counts_came;
 	m->kernel.query.each = kernel_slot_came;
 	fastpath_ask_stats(m->control->fastpath, &m->kernel.query);
 }

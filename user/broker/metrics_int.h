@@ -33,6 +33,9 @@ struct kernel_query {
 	size_t next_count;
 	struct steer_stats_slot slots[STEER_SLOTS_MAX]; /* rising */
 	size_t slot_count;
+	struct steer_counts next_counts, counts; /* likewise */
+	bool has_next_counts, has_counts;        /* this bwsteer tells them. A counter that is not
+						  * known is left out: 0 would be a reset */
 };
 
 struct metrics {

@@ -375,6 +375,66 @@ static void write_kernel_slots(const struct metrics *m, struct buffer *out)
 	}
 }
 
+/* stats NULL: not known. */
+static void write_verdict_family(const struct metric *metric, const char *const *names, int count,
+				 const struct verdict_stats *stats, bool bytes, struct buffer *out)
+{
+	exposition_begin(out, metric);
+	for (int i = 0; stats && i < count; i++)
+		exposition_value(out, metric, LABELS({"verdict", names[i]}),
+				 (int64_t)(bytes ? stats[i].bytes : stats[i].packets));
+}
+
+static void write_kernel_verdicts(const struct metrics *m, struct buffer *out)
+{
+#define VERDICT_NAME(name, text, meaning) text,
+	static const char *const steering[] = {STEER_VERDICTS(VERDICT_NAME)};
+	static const char *const mirroring[] = {MIRROR_VERDICTS(VERDICT_NAME)};
+#undef VERDICT_NAME
+	const struct kernel_query *kernel = &m->kernel;
+	const struct verdict_stats *steered = kernel->has_counts ? kernel->counts.steering : NULL;
+	const struct verdict_stats *mirrored = kernel->has_counts ? kernel->counts.mirroring : NULL;
+
+	write_verdict_family(COUNTER("kernel_verdict_packets",
+				     "Frames that this node's steering program saw, by what it "
+				     "did with them (bwsteer stats explains each verdict)"),
+			     steering, STEER_VERDICT_COUNT, steered, false, out);
+	write_verdict_family(
+		COUNTER("kernel_verdict_bytes",
+			"Bytes of the frames that this node's steering program saw, by verdict"),
+		steering, STEER_VERDICT_COUNT, steered, true, out);
+	write_verdict_family(
+		COUNTER("kernel_mirror_packets",
+			"Frames that this node's mirroring program judged, by verdict"),
+		mirroring, MIRROR_VERDICT_COUNT, mirrored, false, out);
+	write_verdict_family(COUNTER("kernel_mirror_bytes",
+				     "Bytes of frames that the mirroring program judged, by "
+				     "verdict"),
+			     mirroring, MIRROR_VERDICT_COUNT, mirrored, true, out);
+}
+
+static void write_client_resets(const struct metrics *m, struct buffer *out)
+{
+	static const char *const names[] = {
+#define RESET_NAME(member, text, meaning) text,
+		STEER_RESETS(RESET_NAME)
+#undef RESET_NAME
+	};
+	const struct reset_stats *r = &m->kernel.counts.resets;
+	const uint64_t values[] = {
+#define RESET_VALUE(member, text, meaning) r->member,
+		STEER_RESETS(RESET_VALUE)
+#undef RESET_VALUE
+	};
+	const struct metric *metric =
+		COUNTER("client_resets", "Active reset: clients of dead holders that this broker "
+					 "named, and what bwsteer did about them");
+
+	exposition_begin(out, metric);
+	for (size_t i = 0; m->kernel.has_counts && i < sizeof(values) / sizeof(*values); i++)
+		exposition_value(out, metric, LABELS({"step", names[i]}), (int64_t)values[i]);
+}
+
 /* ---- all of it ---- */
 
 static void write_about(const struct metrics *m, struct buffer *out)
@@ -412,4 +472,6 @@ void metrics_write(const struct metrics *m, struct buffer *out)
 	write_lease(m, out);
 	write_steer(m, out);
 	write_kernel_slots(m, out);
+	write_kernel_verdicts(m, out);
+	write_client_resets(m, out);
 }

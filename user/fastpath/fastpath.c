@@ -407,25 +407,58 @@ static void ask_stats(struct fastpath *f, uint32_t first_slot)
 	put_message(f, &request, sizeof(request));
 }
 
+/* Returns the first query if the answer with this sequence is to it. */
+static struct fastpath_query *query_of(const struct fastpath *f, uint32_t sequence)
+{
+	return f->queries && f->queries->sequence == sequence ? f->queries : NULL;
+}
+
+static void ask_counts(struct fastpath *f)
+{
+	struct steer_counts_request request = {
+		.header = header_of(STEER_COUNTS_REQUEST, ++f->last_sequence),
+	};
+
+	f->queries->sequence = f->last_sequence;
+	put_message(f, &request, sizeof(request));
+}
+
+static void finish_query(struct fastpath *f, struct fastpath_query *query)
+{
+	DL_DELETE(f->queries, query);
+	if (f->queries)
+		ask_stats(f, 0);
+	query->each(query, NULL, 0);
+}
+
+static void take_counts(struct fastpath *f, const struct steer_counts *counts)
+{
+	struct fastpath_query *query = query_of(f, counts->header.sequence);
+
+	if (!query)
+		return;
+	if (query->counts)
+		query->counts(query, counts);
+	finish_query(f, query);
+}
+
 /* Returns 0, or -EPROTO: it would go on for ever. */
 static int take_stats(struct fastpath *f, const struct steer_stats *stats)
 {
-	struct fastpath_query *query = f->queries;
+	struct fastpath_query *query = query_of(f, stats->header.sequence);
 
-	if (!query || query->sequence != stats->header.sequence)
+	if (!query)
 		return 0;
 	if (stats->count > STEER_STATS_SLOTS || stats->next_slot <= f->query_slot)
 		return -EPROTO;
 	for (uint32_t i = 0; i < stats->count; i++)
 		query->each(query, &stats->slots[i], 0);
-	if (stats->next_slot != STEER_NOBODY) {
+	if (stats->next_slot != STEER_NOBODY)
 		ask_stats(f, stats->next_slot);
-		return 0;
-	}
-	DL_DELETE(f->queries, query);
-	if (f->queries)
-		ask_stats(f, 0);
-	query->each(query, NULL, 0);
+	else if (f->features & STEER_FEATURE_COUNTS)
+		ask_counts(f);
+	else
+		finish_query(f, query);
 	return 0;
 }
 
@@ -448,6 +481,9 @@ static int take_answer(struct fastpath *f, const void *bytes, size_t size)
 		return 0;
 	case STEER_STATS:
 		return take_stats(f, bytes);
+	case STEER_COUNTS:
+		take_counts(f, bytes);
+		return 0;
 	case STEER_MIRROR_STATE:
 		mirror_sets_take(&f->mirrors, bytes);
 		return 0;

@@ -11,6 +11,7 @@
 
 struct fastpath;
 struct mirror_members;
+struct steer_counts;
 struct steer_stats_slot;
 
 /* How a broker reaches a Unix socket: env.h knows none. The real one is os/os_seqpacket.h; the
@@ -73,8 +74,10 @@ void fastpath_reset_flow(struct fastpath *fastpath, int32_t slot,
 			 const struct net_address *slot_address, const struct net_address *client);
 void fastpath_flush_resets(struct fastpath *fastpath);
 
-/* The kernel's counters of the slots. */
+/* The kernel's counters, of the slots and by verdict. */
 struct fastpath_query {
+	/* Once, before `each` says that it was all, if this bwsteer can tell. May be NULL. */
+	void (*counts)(struct fastpath_query *query, const struct steer_counts *counts);
 	/* Once for each slot, in rising order, and then with slot NULL and rc: 0, or -ENOTCONN when
 	 * there is no bwsteer; then it may come from within fastpath_ask_stats(). */
 	void (*each)(struct fastpath_query *query, const struct steer_stats_slot *slot, int rc);

@@ -240,7 +240,7 @@ static void take_hello(struct steer_daemon *d, int place, const struct facts_out
 		.mode = attach_mode(d->attachment),
 		.attached = is_attached(d),
 		.lease_ms = (uint32_t)d->config->lease_ms,
-		.features = STEER_FEATURE_RESET_FLOWS,
+		.features = STEER_FEATURE_RESET_FLOWS | STEER_FEATURE_COUNTS,
 	};
 	int rc;
 
@@ -259,6 +259,21 @@ static void take_hello(struct steer_daemon *d, int place, const struct facts_out
 	log_line(d->log, LOG_INFO, "broker %u (epoch %llu) is connected", outcome->hello.node,
 		 (unsigned long long)outcome->hello.broker_epoch);
 	answer(d, &ack, sizeof(ack));
+}
+
+static void answer_counts(struct steer_daemon *d, const struct facts_outcome *outcome)
+{
+	struct steer_counts counts = {
+		.header = {STEER_COUNTS, STEER_PROTOCOL_VERSION, outcome->sequence},
+	};
+
+	/* What cannot be read stays 0: without a program there is no map of it. */
+	for (uint32_t i = 0; i < STEER_VERDICT_COUNT; i++)
+		maps_read_verdict(&d->maps, i, &counts.steering[i]);
+	for (uint32_t i = 0; i < MIRROR_VERDICT_COUNT; i++)
+		maps_read_mirror_verdict(&d->maps, i, &counts.mirroring[i]);
+	maps_read_resets(&d->maps, &counts.resets);
+	answer(d, &counts, sizeof(counts));
 }
 
 static void take_image(struct steer_daemon *d, const struct facts_outcome *outcome)
@@ -324,6 +339,9 @@ static void carry_out(struct steer_daemon *d, int place, const struct facts_outc
 		return;
 	case FACTS_STATS:
 		answer_stats(d, outcome);
+		return;
+	case FACTS_COUNTS:
+		answer_counts(d, outcome);
 		return;
 	case FACTS_RESETS:
 		take_resets(d, &outcome->resets);

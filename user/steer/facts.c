@@ -92,6 +92,9 @@ static void take_fact(struct state *s, const union message *m, uint64_t now_us,
 		ret->effect = FACTS_RESETS;
 		ret->resets = m->resets;
 		break;
+	case STEER_COUNTS_REQUEST:
+		ret->effect = FACTS_COUNTS;
+		break;
 	default:
 		ret->effect = FACTS_STATS;
 		ret->first_slot = m->stats.first_slot;

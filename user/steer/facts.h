@@ -11,6 +11,7 @@ enum facts_effect {
 	FACTS_IMAGE,    /* an image was applied: leaders, next hops; then ACK */
 	FACTS_ACK,      /* carry the decision out, then ACK */
 	FACTS_STATS,    /* answer STATS from first_slot on */
+	FACTS_COUNTS,   /* answer COUNTS */
 	FACTS_RESETS,   /* active reset: hand them to flow_resets_add() */
 };
 

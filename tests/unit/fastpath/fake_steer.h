@@ -206,6 +206,17 @@ static inline void fake_stats(struct fake_steer *s, const struct steer_stats_req
 	fake_send(s, &stats, sizeof(stats));
 }
 
+static inline void fake_counts(struct fake_steer *s, const struct steer_counts_request *request)
+{
+	struct steer_counts counts = {
+		.header = {STEER_COUNTS, STEER_PROTOCOL_VERSION, request->header.sequence},
+	};
+
+	for (uint64_t i = 0; i < STEER_VERDICT_COUNT; i++)
+		counts.steering[i].packets = i + 1;
+	fake_send(s, &counts, sizeof(counts));
+}
+
 static inline void fake_hello(struct fake_steer *s)
 {
 	struct steer_hello_ack ack = {
@@ -214,7 +225,7 @@ static inline void fake_hello(struct fake_steer *s)
 		.attached = 1,
 		.lease_ms = 1000,
 		.features = (s->mirrors ? STEER_FEATURE_MIRRORS : 0) |
-			    (s->is_old ? 0 : STEER_FEATURE_RESET_FLOWS),
+			    (s->is_old ? 0 : STEER_FEATURE_RESET_FLOWS | STEER_FEATURE_COUNTS),
 	};
 
 	if (!s->is_mute)
@@ -277,6 +288,9 @@ static inline char fake_message(struct fake_steer *s, const void *bytes, size_t 
 		assert_int_equal(size, sizeof(struct steer_stats_request));
 		fake_stats(s, bytes);
 		return 'Q';
+	case STEER_COUNTS_REQUEST:
+		fake_counts(s, bytes);
+		return 'C';
 	default:
 		fail_msg("unknown message %u", header->type);
 		return '?';

@@ -387,8 +387,18 @@ struct asked {
 	struct fastpath_query query;
 	uint32_t slots;
 	uint64_t forwarded;
+	uint64_t packets;
 	int ends, rc;
 };
+
+static void take_counts(struct fastpath_query *query, const struct steer_counts *counts)
+{
+	struct asked *asked = (struct asked *)query;
+
+	assert_int_equal(asked->ends, 0);
+	for (int i = 0; i < STEER_VERDICT_COUNT; i++)
+		asked->packets += counts->steering[i].packets;
+}
 
 static void take_slot(struct fastpath_query *query, const struct steer_stats_slot *slot, int rc)
 {
@@ -407,7 +417,7 @@ static void take_slot(struct fastpath_query *query, const struct steer_stats_slo
 static void counters_of_all_slots_are_gathered(void **state)
 {
 	struct stage *s = stage_new();
-	struct asked a = {.query.each = take_slot}, b = a, c = a;
+	struct asked a = {.query = {.counts = take_counts, .each = take_slot}}, b = a, c = a;
 
 	(void)state;
 	WORK_UNTIL(s, fastpath_has_steer(s->fastpath));
@@ -417,11 +427,31 @@ static void counters_of_all_slots_are_gathered(void **state)
 	assert_int_equal(a.slots, FAKE_STATS);
 	assert_int_equal(b.slots, FAKE_STATS);
 	assert_int_equal(a.forwarded, 10 * FAKE_STATS * (FAKE_STATS - 1) / 2);
+	assert_int_equal(a.packets, STEER_VERDICT_COUNT * (STEER_VERDICT_COUNT + 1) / 2);
+	assert_int_equal(b.packets, a.packets);
 	assert_int_equal(fake_count(s->steer, 'Q'), 4);
+	assert_int_equal(fake_count(s->steer, 'C'), 2);
 	fastpath_ask_stats(s->fastpath, &c.query);
 	fake_die(s->steer);
 	WORK_UNTIL(s, c.ends == 1);
 	assert_int_equal(c.rc, -ENOTCONN);
+	stage_free(s);
+}
+
+static void a_bwsteer_that_cannot_count_verdicts_is_not_asked(void **state)
+{
+	struct stage *s = stage_new();
+	struct asked a = {.query = {.counts = take_counts, .each = take_slot}};
+
+	(void)state;
+	s->steer->is_old = true;
+	WORK_UNTIL(s, fastpath_has_steer(s->fastpath));
+	fastpath_ask_stats(s->fastpath, &a.query);
+	WORK_UNTIL(s, a.ends == 1);
+	assert_int_equal(a.rc, 0);
+	assert_int_equal(a.slots, FAKE_STATS);
+	assert_int_equal(a.packets, 0);
+	assert_int_equal(fake_count(s->steer, 'C'), 0);
 	stage_free(s);
 }
 
@@ -591,6 +621,7 @@ int main(void)
 		cmocka_unit_test(s4_a_release_ends_with_bwsteer),
 		cmocka_unit_test(s4_a_second_release_is_not_ended_by_the_first_ones_answer),
 		cmocka_unit_test(counters_of_all_slots_are_gathered),
+		cmocka_unit_test(a_bwsteer_that_cannot_count_verdicts_is_not_asked),
 		cmocka_unit_test(without_a_socket_everything_is_a_no_op),
 		cmocka_unit_test(mirror_sets_of_held_slots_are_published),
 		cmocka_unit_test(no_mirror_set_is_sent_to_who_did_not_ask),
