@@ -3,7 +3,7 @@
 # runs all. Which tests belong to `make check` and `make check-slow`, and how long each may take,
 # stands in tests/suites/; tests/run runs them.
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
-E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/bare) \
+E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/bare bench/mirror) \
 	$(patsubst %,$(BUILD)/tests/e2e/%,batches requests hostile arp_probe) \
 	$(patsubst %,$(BUILD)/bpf/%.bpf.o,lab_pass lab_count lab_hostile)
 SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim cluster_test)
@@ -92,6 +92,10 @@ $(BUILD)/tests/sim/cluster_%: $(BUILD)/obj/tests/sim/cluster_%.o $(sim_cluster) 
 	$(call archives,broker)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
+$(BUILD)/tests/bench/mirror: $(patsubst %,$(BUILD)/obj/tests/%.o,bench/mirror bpf/small_net) \
+	$(call archives,steer)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_steer) $(LIBS_base)
 $(BUILD)/tests/bench/%: $(BUILD)/obj/tests/bench/%.o $(call archives,ctl)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_ctl) $(LIBS_base)

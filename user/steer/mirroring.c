@@ -86,7 +86,7 @@ struct mirroring *mirroring_new(const char *interface, uint32_t if_index, const 
 		 offload_segments_udp(interface)
 			 ? ""
 			 : ": tx-udp-segmentation is off there (on a virtual link an XDP program "
-			   "on its other end turns it off), so each copy is cut up by itself");
+			   "at its other end turns it off), so a copy costs as much as a send");
 	return m;
 }
 
