@@ -97,7 +97,8 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	@bpftool gen skeleton $< name $*_bpf > $@.new && mv $@.new $@
 # Whoever includes the skeleton, in the program or in its tests, needs it made first.
 skeleton_users := $(call objects,steer) \
-	$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bpf/*.c tests/unit/steer/*.c) tests/bench/mirror.c)
+	$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bpf/*.c tests/unit/steer/*.c) \
+	tests/bench/mirror.c)
 $(skeleton_users): | $(BUILD)/gen/steer.skel.h $(BUILD)/gen/mirror.skel.h
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
