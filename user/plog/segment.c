@@ -149,6 +149,8 @@ struct scan {
 	int32_t least_epoch;
 	bool first_of_log;
 	bool check_crc;
+	int64_t hole_position; /* of the last batch that left offsets out; 0: none did */
+	bool overlaps;         /* the scan ended at a batch that begins too low */
 };
 
 static int scan_one(struct segment *segment, struct batch_walk *walk, struct scan *scan)
@@ -159,6 +161,7 @@ static int scan_one(struct segment *segment, struct batch_walk *walk, struct sca
 
 	if (rc <= 0)
 		return rc;
+	scan->overlaps = batch.base_offset < segment->end_offset;
 	if (!segment_fits(segment, &batch, scan->first_of_log) ||
 	    batch.leader_epoch < scan->least_epoch)
 		return -EBADMSG;
@@ -166,12 +169,15 @@ static int scan_one(struct segment *segment, struct batch_walk *walk, struct sca
 		rc = batch_walk_check(walk, &batch, position);
 	if (rc <= 0)
 		return rc < 0 ? rc : -EBADMSG;
+	if (batch.base_offset > segment->end_offset)
+		scan->hole_position = position;
 	scan->least_epoch = batch.leader_epoch;
 	segment_note(segment, &batch, scan->interval_bytes);
 	return 1;
 }
 
-static int scan_to(struct env *env, struct segment *segment, int64_t end_position, struct scan scan)
+static int scan_to(struct env *env, struct segment *segment, int64_t end_position,
+		   struct scan *scan)
 {
 	struct batch_walk walk = {
 		.env = env,
@@ -184,7 +190,7 @@ static int scan_to(struct env *env, struct segment *segment, int64_t end_positio
 	int rc;
 
 	do
-		rc = scan_one(segment, &walk, &scan);
+		rc = scan_one(segment, &walk, scan);
 	while (rc > 0);
 	mem_free(walk.piece);
 	return rc;
@@ -224,7 +230,7 @@ int segment_load(struct env *env, const char *folder, struct segment *segment,
 	if (segment->index_count > 0 && !last_entry_holds(env, segment, file_size))
 		segment->index_count = 0;
 	return_to_index(segment);
-	return scan_to(env, segment, file_size, scan);
+	return scan_to(env, segment, file_size, &scan);
 }
 
 int segment_scan(struct env *env, struct segment *segment, int32_t interval_bytes,
@@ -234,12 +240,23 @@ int segment_scan(struct env *env, struct segment *segment, int32_t interval_byte
 	struct scan scan = {.interval_bytes = interval_bytes, .first_of_log = first_of_log,
 			    .least_epoch = least_epoch, .check_crc = true};
 
+	int rc;
+
 	if (file_size < 0)
 		return (int)file_size;
 	segment->index_count = 0;
 	segment->index_saved = false;
 	return_to_index(segment);
-	return scan_to(env, segment, file_size, scan);
+	rc = scan_to(env, segment, file_size, &scan);
+	if (rc != -EBADMSG || !scan.overlaps || scan.hole_position == 0)
+		return rc;
+	/* No checksum covers a base offset. Of a batch that left offsets out and the next one, which
+	 * begins among them, the first is the one that is wrong: the log ends before it. */
+	segment->index_count = 0;
+	return_to_index(segment);
+	scan.least_epoch = least_epoch;
+	rc = scan_to(env, segment, scan.hole_position, &scan);
+	return rc < 0 ? rc : -EBADMSG;
 }
 
 /* ---- looking things up ---- */
@@ -346,7 +363,7 @@ int segment_cut(struct env *env, const char *folder, struct segment *segment, in
 	segment->index_saved = false;
 	return_to_index(segment);
 	if (rc == 0)
-		rc = scan_to(env, segment, position, scan);
+		rc = scan_to(env, segment, position, &scan);
 	segment->unflushed_from = segment->base_offset; /* the new size is to be flushed */
 	return rc == 0 ? segment_seal(env, folder, segment) : rc;
 }

@@ -108,6 +108,23 @@ static void r45_cut_at_the_first_bad_batch_whatever_follows(void **state)
 	assert_true(plog_end_offset(f->log) >= 3);
 }
 
+/* Its checksum does not cover a batch's base offset: what comes after it gives it away. */
+static void r45_a_batch_that_jumps_ahead_of_the_next_one_is_bad(void **state)
+{
+	struct fixture *f = *state;
+	int64_t bytes;
+
+	promise(f, 2);
+	fixture_lead(f, 1, 4, 1);
+	bytes = batch_bytes(f);
+	fixture_flip(f, 0, bytes * 3 + 7); /* batch 3 says 67 */
+	fixture_crash(f, SIM_KILL, 0);
+	fixture_open(f, false);
+	assert_true(f->opening.cut);
+	assert_int_equal(f->opening.cut_bytes, bytes * 3);
+	assert_int_equal(plog_end_offset(f->log), 3);
+}
+
 static void r45_a_young_log_has_its_recovery_point_after_a_power_cut(void **state)
 {
 	struct fixture *f = *state;
@@ -617,6 +634,7 @@ int main(void)
 		TEST(what_was_durable_survives_every_power_cut),
 		TEST(r38_recovery_fsyncs_what_it_keeps),
 		TEST(r45_cut_at_the_first_bad_batch_whatever_follows),
+		TEST(r45_a_batch_that_jumps_ahead_of_the_next_one_is_bad),
 		TEST(r45_a_young_log_has_its_recovery_point_after_a_power_cut),
 		TEST(r45_later_segments_are_set_aside),
 		TEST(r45_epochs_and_producers_are_cut_with_it),
