@@ -418,14 +418,16 @@ struct active_controller *active_controller_new(struct control *control, int32_t
 	};
 	active->rebalance_us = env_now_us(control->worker.env) +
 			       (uint64_t)settings->rebalance_interval_s * 1000 * MICROSECONDS;
-	/* A new controller dials everybody first. */
+	/* A new controller dials everybody first; the dials that proved the old one's death and led
+	 * to this election are its own, and still warm. */
 	for (int32_t i = 0; i < active->image->broker_count; i++) {
 		struct node *node = node_find(control, active->image->brokers[i]->id);
 
-		if (node && !active->image->brokers[i]->fenced) {
-			member_get(active, node->id);
+		if (!node || active->image->brokers[i]->fenced)
+			continue;
+		member_get(active, node->id)->is_dead = node_died_lately(node);
+		if (!node_died_lately(node))
 			node_seek_evidence(node);
-		}
 	}
 	return active;
 }

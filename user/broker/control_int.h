@@ -26,6 +26,7 @@ struct node {
 	struct peer *lanes[LANE_EVIDENCE]; /* made when first needed */
 	struct evidence *evidence;
 	uint64_t alive_until_us; /* it has just answered: no need to ask again before */
+	uint64_t dead_until_us;  /* a dial has just proved its death */
 	UT_hash_handle hh;
 };
 
@@ -85,6 +86,8 @@ struct peer *control_peer_to_controller(struct control *control, enum peer_lane 
 void node_seek_evidence(struct node *node);
 /* It answered a dial so lately that silence alone is no reason for another. */
 bool node_answered_lately(const struct node *node);
+/* A dial of our own proved its death so lately that another would prove the same. */
+bool node_died_lately(const struct node *node);
 /* New addresses from the image. */
 void nodes_apply(struct control *control, const struct image *image);
 void nodes_open(struct control *control);

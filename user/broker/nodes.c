@@ -22,8 +22,12 @@ static void node_verdict(void *context, int32_t node_id, enum evidence_verdict v
 		is_dead			    ? "dead"
 		: verdict == EVIDENCE_ALIVE ? "alive"
 					    : "silent: nothing proves its death");
-	if (node && verdict == EVIDENCE_ALIVE)
-		node->alive_until_us = env_now_us(control->worker.env) + silence_us;
+	if (node) {
+		uint64_t until_us = env_now_us(control->worker.env) + silence_us;
+
+		node->alive_until_us = verdict == EVIDENCE_ALIVE ? until_us : 0;
+		node->dead_until_us = verdict == EVIDENCE_DEAD ? until_us : 0;
+	}
 	if (verdict != EVIDENCE_NOTHING && control->quorum) /* it is closed before the end */
 		quorum_evidence(control->quorum, node_id, is_dead);
 	if (control->active)
@@ -128,6 +132,11 @@ void node_seek_evidence(struct node *node)
 bool node_answered_lately(const struct node *node)
 {
 	return env_now_us(node->control->worker.env) < node->alive_until_us;
+}
+
+bool node_died_lately(const struct node *node)
+{
+	return env_now_us(node->control->worker.env) < node->dead_until_us;
 }
 
 void nodes_apply(struct control *control, const struct image *image)
