@@ -250,8 +250,8 @@ int segment_scan(struct env *env, struct segment *segment, int32_t interval_byte
 	rc = scan_to(env, segment, file_size, &scan);
 	if (rc != -EBADMSG || !scan.overlaps || scan.hole_position == 0)
 		return rc;
-	/* No checksum covers a base offset. Of a batch that left offsets out and the next one, which
-	 * begins among them, the first is the one that is wrong: the log ends before it. */
+	/* No checksum covers a base offset. Of a batch that left offsets out and the next one that
+	 * begins among them, the first is the wrong one: the log ends before it. */
 	segment->index_count = 0;
 	return_to_index(segment);
 	scan.least_epoch = least_epoch;
