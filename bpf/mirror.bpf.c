@@ -108,6 +108,8 @@ int bw_mirror_tc(struct __sk_buff *skb)
 	kind = piece_parse(skb, &head, &piece);
 	if (kind == PIECE_NONE)
 		return TC_ACT_UNSPEC; /* other people's filters still see it */
+	/* Linux 6.1 reads it on branches that are taken by speculation only (bpf/README.md). */
+	__builtin_memset(&set, 0, sizeof(set));
 	if (skb->ingress_ifindex != 0)
 		verdict = MIRROR_FORWARDED;
 	else if (kind == PIECE_ODD)

@@ -16,13 +16,15 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+/* The flags fill whole words of the stack, for Linux 6.1 (bpf/README.md). */
 struct frame {
 	struct slot_key key;         /* where it goes; of an ICMP error: whence its packet came */
 	struct peer_key source;
-	__u8 is_syn;                 /* opens a connection */
-	__u8 is_too_big;             /* an ICMP error about a packet that a slot's holder sent */
-	__u8 hops;                   /* TTL or hop limit */
+	__u64 is_syn;                /* opens a connection */
+	__u64 is_too_big;            /* an ICMP error about a packet that a slot's holder sent */
+	__u64 hops;                  /* TTL or hop limit */
 };
+_Static_assert(__builtin_offsetof(struct frame, is_syn) % 8 == 0, "flags have words of their own");
 
 enum {
 	FRAME_PARSED = -1,           /* else an enum steer_verdict */
@@ -40,12 +42,12 @@ struct icmp_start {                  /* <linux/icmp.h> drags in libc */
 	__be32 rest;
 };
 
+/* In two whole words (bpf/README.md). */
 static __always_inline void frame_map_ipv4(__u8 to[16], __be32 address)
 {
-	__builtin_memset(to, 0, 10);
-	to[10] = 0xff;
-	to[11] = 0xff;
-	__builtin_memcpy(to + 12, &address, 4);
+	__u64 words[2] = {0, bpf_cpu_to_be64(0xffffULL << 32 | bpf_ntohl(address))};
+
+	__builtin_memcpy(to, words, sizeof(words));
 }
 
 /* How much the packet carries by its own account: what lies behind is the frame's padding, and

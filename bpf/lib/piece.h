@@ -22,13 +22,14 @@ enum {
 
 enum { PIECE_HEAD_BYTES = 14 + 20 + 8 };
 
-struct piece_head {  /* what a copy changes, in one store of all but `align` */
+struct piece_head {  /* what a copy changes, in one store of all but `align` and `rest` */
 	__u16 align; /* so that the rest can be read in words */
 	struct ethhdr ethernet;
 	struct iphdr ip;
 	struct udphdr udp;
+	__u32 rest; /* 0: a copy of it is made in whole words */
 };
-_Static_assert(sizeof(struct piece_head) == 2 + PIECE_HEAD_BYTES, "piece_head has padding");
+_Static_assert(sizeof(struct piece_head) == 2 + PIECE_HEAD_BYTES + 4, "piece_head has padding");
 
 enum piece_kind { PIECE_NONE, PIECE_ODD, PIECE_PLAIN };
 
@@ -121,9 +122,10 @@ static __always_inline long piece_readdress(struct __sk_buff *skb, const struct 
 	long rc;
 
 	__builtin_memcpy(next.ethernet.h_dest, follower->next_mac, ETH_ALEN);
-	next.ip.daddr = address;
 	next.ip.check = ~sum_replace(~head->ip.check, head->ip.daddr, address);
 	next.udp.dest = follower->port;
+	barrier(); /* Linux 6.1 wants the beginning of a stack word written last (bpf/README.md) */
+	next.ip.daddr = address;
 	if (skb->gso_size != 0)
 		next.udp.check = sum_replace(head->udp.check, head->ip.daddr, address);
 	rc = bpf_skb_store_bytes(skb, 0, &next.ethernet, PIECE_HEAD_BYTES, 0);
