@@ -31,6 +31,7 @@ struct plog_options {
 	int64_t segment_bytes;          /* roll when the next append would pass it */
 	int32_t index_interval_bytes;   /* at most one index entry for so many bytes */
 	int64_t producer_expiry_ms;     /* producer ids unused for longer are forgotten */
+	bool compacted;                 /* offsets may be missing between batches */
 };
 
 /* What opening found; the broker reports it (R38, R45, R48). */
@@ -47,9 +48,9 @@ struct plog_opening {
 
 /* Opens, creating when missing, the log in `folder`. `clean`: the last run ended by a clean
  * shutdown (R38), so nothing is scanned; otherwise every segment from the recovery point on is
- * checked by CRC, what is kept is fsynced, and the epoch cache and producer state are rebuilt.
- * When no slot of the recovery point is sound, everything is scanned, and anything bad is R48.
- * WAITS. Returns 0 or -errno. */
+ * checked by CRC and order, what is kept is fsynced, and the epoch cache and producer state are
+ * rebuilt. When no slot of the recovery point is sound, everything is scanned, and anything bad is
+ * R48. WAITS. Returns 0 or -errno. */
 int plog_open(struct env *env, const char *folder, struct uuid topic_id,
 	      const struct plog_options *options, bool clean, struct plog_opening *ret_opening,
 	      struct plog **ret_log);

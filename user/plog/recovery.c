@@ -6,7 +6,7 @@
  *
  * What is believed after an unclean start:
  *  1. Segments that end at or below the recovery point: their ends only are looked at. All others
- *     are scanned by CRC; epochs of their batches may not fall either.
+ *     are scanned by CRC; their offsets and epochs must follow one another too.
  *  2. The recovery point names the segment that it ends in. The next one, when it begins below the
  *     point, tells of a truncation that the point does not know yet: the point is where it begins,
  *     and bytes of the segment before it that lie above its base are leftovers. (A truncation that
@@ -169,7 +169,11 @@ static int check_segment(struct opening *o, size_t i, struct segment *segment, i
 		o->scanned_from = segment->base_offset;
 	segment->unflushed_from = segment->base_offset; /* R38: what is kept is fsynced */
 	segment->snapshot_dirty = i > 0;
-	return segment_scan(log->env, segment, interval_bytes, i == 0, least_epoch);
+	return segment_scan(log->env, segment, interval_bytes, &(struct segment_order){
+		.least_epoch = least_epoch,
+		.first_of_log = i == 0,
+		.holes = log->options.compacted,
+	});
 }
 
 /* Belief 2: what lies above the successor's base was truncated before that was made. */

@@ -144,14 +144,43 @@ static void return_to_index(struct segment *segment)
 	segment->last_epoch = -1;
 }
 
+struct scan_end {
+	int64_t position;
+	int64_t end_offset;
+	int32_t epoch;
+};
+
 struct scan {
 	int32_t interval_bytes;
-	int32_t least_epoch;
-	bool first_of_log;
+	struct segment_order order;
 	bool check_crc;
-	int64_t hole_position; /* of the last batch that left offsets out; 0: none did */
-	bool overlaps;         /* the scan ended at a batch that begins too low */
+	struct scan_end before_last; /* where the segment ended before its last batch */
+	bool last_is_odd; /* the last batch is at fault, not the one that does not follow it */
 };
+
+/* A load begins at an index entry and can't tell whether there is a hole before its first batch. */
+static bool leaves_hole(const struct scan *scan, const struct segment *segment,
+			const struct batch *batch)
+{
+	return scan->check_crc && !scan->order.holes && batch->base_offset > segment->end_offset;
+}
+
+static bool follows(const struct scan *scan, const struct segment *segment,
+		    const struct batch *batch)
+{
+	return segment_fits(segment, batch, scan->order.first_of_log) &&
+	       batch->leader_epoch >= scan->order.least_epoch;
+}
+
+/* A sound batch that does not follow the last one, but would follow the one before that. */
+static bool accuses_last(const struct scan *scan, const struct segment *segment,
+			 struct batch_walk *walk, const struct batch *batch, int64_t position)
+{
+	return scan->check_crc && segment->size_bytes > 0 &&
+	       batch->base_offset >= scan->before_last.end_offset &&
+	       batch->leader_epoch >= scan->before_last.epoch &&
+	       batch_walk_check(walk, batch, position) == 1;
+}
 
 static int scan_one(struct segment *segment, struct batch_walk *walk, struct scan *scan)
 {
@@ -161,17 +190,19 @@ static int scan_one(struct segment *segment, struct batch_walk *walk, struct sca
 
 	if (rc <= 0)
 		return rc;
-	scan->overlaps = batch.base_offset < segment->end_offset;
-	if (!segment_fits(segment, &batch, scan->first_of_log) ||
-	    batch.leader_epoch < scan->least_epoch)
+	if (leaves_hole(scan, segment, &batch))
 		return -EBADMSG;
+	if (!follows(scan, segment, &batch)) {
+		scan->last_is_odd = accuses_last(scan, segment, walk, &batch, position);
+		return -EBADMSG;
+	}
 	if (scan->check_crc)
 		rc = batch_walk_check(walk, &batch, position);
 	if (rc <= 0)
 		return rc < 0 ? rc : -EBADMSG;
-	if (batch.base_offset > segment->end_offset)
-		scan->hole_position = position;
-	scan->least_epoch = batch.leader_epoch;
+	scan->before_last = (struct scan_end){segment->size_bytes, segment->end_offset,
+					      scan->order.least_epoch};
+	scan->order.least_epoch = batch.leader_epoch;
 	segment_note(segment, &batch, scan->interval_bytes);
 	return 1;
 }
@@ -220,8 +251,8 @@ int segment_load(struct env *env, const char *folder, struct segment *segment,
 		 int32_t interval_bytes, bool first_of_log)
 {
 	int64_t file_size = env_file_size(env, segment->file);
-	struct scan scan = {.interval_bytes = interval_bytes, .first_of_log = first_of_log,
-			    .least_epoch = -1};
+	struct scan scan = {.interval_bytes = interval_bytes,
+			    .order = {.least_epoch = -1, .first_of_log = first_of_log}};
 
 	if (file_size < 0)
 		return (int)file_size;
@@ -233,30 +264,28 @@ int segment_load(struct env *env, const char *folder, struct segment *segment,
 	return scan_to(env, segment, file_size, &scan);
 }
 
-int segment_scan(struct env *env, struct segment *segment, int32_t interval_bytes,
-		 bool first_of_log, int32_t least_epoch)
+static int scan_up_to(struct env *env, struct segment *segment, int64_t end_position,
+		      struct scan *scan)
 {
-	int64_t file_size = env_file_size(env, segment->file);
-	struct scan scan = {.interval_bytes = interval_bytes, .first_of_log = first_of_log,
-			    .least_epoch = least_epoch, .check_crc = true};
-
-	int rc;
-
-	if (file_size < 0)
-		return (int)file_size;
 	segment->index_count = 0;
 	segment->index_saved = false;
 	return_to_index(segment);
-	rc = scan_to(env, segment, file_size, &scan);
-	if (rc != -EBADMSG || !scan.overlaps || scan.hole_position == 0)
-		return rc;
-	/* No checksum covers a base offset. Of a batch that left offsets out and the next one that
-	 * begins among them, the first is the wrong one: the log ends before it. */
-	segment->index_count = 0;
-	return_to_index(segment);
-	scan.least_epoch = least_epoch;
-	rc = scan_to(env, segment, scan.hole_position, &scan);
-	return rc < 0 ? rc : -EBADMSG;
+	return scan_to(env, segment, end_position, scan);
+}
+
+int segment_scan(struct env *env, struct segment *segment, int32_t interval_bytes,
+		 const struct segment_order *order)
+{
+	int64_t file_size = env_file_size(env, segment->file);
+	struct scan scan = {.interval_bytes = interval_bytes, .order = *order, .check_crc = true};
+	int rc = file_size < 0 ? (int)file_size : scan_up_to(env, segment, file_size, &scan);
+
+	if (rc == -EBADMSG && scan.last_is_odd) {
+		scan.order = *order;
+		rc = scan_up_to(env, segment, scan.before_last.position, &scan);
+		rc = rc == 0 ? -EBADMSG : rc;
+	}
+	return rc;
 }
 
 /* ---- looking things up ---- */
@@ -353,8 +382,8 @@ int segment_find_timestamp(struct env *env, struct segment *segment, int64_t off
 int segment_cut(struct env *env, const char *folder, struct segment *segment, int64_t position,
 		int32_t interval_bytes)
 {
-	struct scan scan = {.interval_bytes = interval_bytes, .first_of_log = true,
-			    .least_epoch = -1};
+	struct scan scan = {.interval_bytes = interval_bytes,
+			    .order = {.least_epoch = -1, .first_of_log = true}};
 	int rc = env_file_truncate(env, segment->file, position);
 
 	while (segment->index_count > 0 &&

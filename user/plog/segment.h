@@ -58,10 +58,17 @@ void segment_note(struct segment *segment, const struct batch *batch, int32_t in
 int segment_load(struct env *env, const char *folder, struct segment *segment,
 		 int32_t interval_bytes, bool first_of_log);
 
-/* Goes through every batch, checks order, epochs (none below least_epoch) and CRCs, and rebuilds
- * the index. WAITS. Returns as segment_load(). */
+struct segment_order {        /* what a scan expects of batches beside their CRC */
+	int32_t least_epoch;  /* of the first one */
+	bool first_of_log;
+	bool holes;           /* offsets may be missing between batches */
+};
+
+/* Goes through every batch, checks order and CRCs, and rebuilds the index. A batch's CRC covers
+ * neither its base offset nor its epoch: where a batch does not follow the one before, but would
+ * follow the one before that, the segment ends before both. WAITS. Returns as segment_load(). */
 int segment_scan(struct env *env, struct segment *segment, int32_t interval_bytes,
-		 bool first_of_log, int32_t least_epoch);
+		 const struct segment_order *order);
 
 /* Finds the first batch whose last offset is at or above offset.
  * Returns 1, 0 when there is none, -EAGAIN (cached_only; *ret_position says where), or -errno. */

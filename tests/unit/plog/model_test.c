@@ -412,6 +412,7 @@ static void run(uint64_t seed, unsigned *ret_powers, unsigned *ret_corrupt)
 	fixture_close_clean(m.f);
 	m.f->options.segment_bytes = 2000 + (int64_t)draw(&m, 6000);
 	m.f->options.producer_expiry_ms = 500;
+	m.f->options.compacted = true; /* what is fetched has holes */
 	fixture_open(m.f, true);
 	for (int i = 0; i < STEPS; i++)
 		step(&m);
