@@ -98,7 +98,7 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 # Whoever includes the skeleton, in the program or in its tests, needs it made first.
 skeleton_users := $(call objects,steer) \
 	$(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bpf/*.c tests/unit/steer/*.c) \
-	tests/bench/mirror.c)
+	tests/bench/mirror.c tests/bench/steer.c)
 $(skeleton_users): | $(BUILD)/gen/steer.skel.h $(BUILD)/gen/mirror.skel.h
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

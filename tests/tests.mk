@@ -9,7 +9,7 @@ E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/ba
 SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim cluster_test)
 # Everything that the suites run and that has to be built: add to it where a link rule is added.
 TEST_PROGRAMS = $(UNIT_TESTS) $(BPF_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) \
-	$(BUILD)/tests/fuzz/wire_fuzz $(BUILD)/tests/fuzz/steer_fuzz
+	$(BUILD)/tests/fuzz/wire_fuzz $(BUILD)/tests/fuzz/steer_fuzz $(BUILD)/tests/bench/steer
 
 .PHONY: unit e2e-programs test-programs sanitized tsan fuzz
 .SECONDEXPANSION:
@@ -59,6 +59,9 @@ BPF_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bpf/*_test.c))
 bpf_support := $(patsubst %.c,$(BUILD)/obj/%.o,\
 	$(filter-out %_test.c,$(wildcard tests/bpf/*.c)))
 $(BPF_TESTS): $(BUILD)/%: $(BUILD)/obj/%.o $(bpf_support) $(call archives,steer)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(LIBS_steer) $(LIBS_base)
+$(BUILD)/tests/bench/steer: $(BUILD)/obj/tests/bench/steer.o $(bpf_support) $(call archives,steer)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(LIBS_steer) $(LIBS_base)
 $(BUILD)/tests/fuzz/wire_fuzz: $(BUILD)/obj/tests/fuzz/wire_fuzz.o $(call archives,wire)
@@ -140,6 +143,6 @@ ubsan: ## run what runs in one process under the undefined behaviour sanitizer
 tsan: ## run the unit tests under the thread sanitizer
 	@$(MAKE) --no-print-directory BUILD=build/tsan SANITIZE=-fsanitize=thread unit
 
-bench: deps ## measure throughput, latency, memory and start-up against a bare receiver
-	@$(MAKE) --no-print-directory all e2e-programs
+bench: deps ## measure brokers against a bare receiver, and steering against a bare redirect
+	@$(MAKE) --no-print-directory all e2e-programs $(BUILD)/tests/bench/steer
 	@BUILD=$(BUILD) tests/bench/bench

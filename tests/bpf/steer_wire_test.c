@@ -2,20 +2,12 @@
  * the test's end and `far` the node's. Here is what BPF_PROG_TEST_RUN cannot make: frames that end
  * before their IP header does in TC, tags that the stack has taken off, jumbo frames and
  * super-packets, headers in fragments of an skb. Every row of the table runs too. Needs root. */
-#include "base/bytes.h"
 #include "bpf/rig.h"
 #include "bpf/steer_rows.h"
+#include "bpf/veth.h"
 #include "steer/skeleton.h"
 
-#include <arpa/inet.h>
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <errno.h>
-#include <linux/if_ether.h>
-#include <linux/if_link.h>
-#include <linux/if_packet.h>
 #include <linux/virtio_net.h>
-#include <net/if.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -34,9 +26,8 @@ enum { PATIENCE_S = 10, WIRE_BYTES_MAX = 70000, TAG_BYTES = 4 };
 
 struct wire {
 	struct rig rig;
-	struct bpf_object *pass; /* on near's end when far runs XDP (KERNEL.md) */
+	struct veth veth;
 	enum entry_point entry;
-	uint32_t near, far;
 	int sender, receiver;
 	uint8_t *received; /* WIRE_BYTES_MAX */
 };
@@ -117,7 +108,7 @@ static void try_row(struct wire *w, const struct row *row, size_t more, uint16_t
 	enum steer_verdict verdict;
 	uint64_t bytes = 0;
 
-	assert_int_equal(row_write_entries(row, &w->rig.maps, w->far), 0);
+	assert_int_equal(row_write_entries(row, &w->rig.maps, w->veth.far), 0);
 	assert_int_equal(rig_read_verdicts(&w->rig, before), 0);
 	send_frame(w, &in, more, linear_bytes, gso_bytes);
 	verdict = await_verdict(w, before, &bytes);
@@ -201,95 +192,22 @@ static void a_super_packet_is_steered_whole(void **state)
 
 /* ---- set-up ---- */
 
-static void must(const char *command)
-{
-	if (system(command) != 0) {
-		fprintf(stderr, "failed: %s\n", command);
-		exit(1);
-	}
-}
-
-static void make_devices(struct wire *w)
-{
-	/* Nobody but the test shall send anything: no IPv6, no ARP, no addresses. */
-	must("echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6 && "
-	     "ip link add near mtu 65535 address 02:00:00:00:00:fa type veth "
-	     "peer name far mtu 65535 address 02:00:00:00:00:01 && "
-	     "ip link set near arp off up && ip link set far arp off up");
-	w->near = if_nametoindex("near");
-	w->far = if_nametoindex("far");
-}
-
-static int bound_socket(uint32_t if_index, uint16_t protocol)
-{
-	struct sockaddr_ll address = {
-		.sll_family = AF_PACKET,
-		.sll_protocol = htons(protocol),
-		.sll_ifindex = (int)if_index,
-	};
-	struct timeval patience = {.tv_sec = PATIENCE_S};
-	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), on = 1, bytes = 1 << 20;
-
-	setsockopt(fd, SOL_PACKET, protocol ? PACKET_IGNORE_OUTGOING : PACKET_VNET_HDR, &on,
-		   sizeof(on));
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
-	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	return fd;
-}
-
-static int attach_tc(struct wire *w)
-{
-	LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = (int)w->far, .attach_point = BPF_TC_INGRESS);
-	LIBBPF_OPTS(bpf_tc_opts, options,
-		    .prog_fd = bpf_program__fd(w->rig.programs->progs.bw_steer_tc));
-	int rc = bpf_tc_hook_create(&hook);
-
-	return rc < 0 ? rc : bpf_tc_attach(&hook, &options);
-}
-
-/* Veth takes a program for large frames only if it says that it can have them in pieces. */
-static int load_pass(struct wire *w)
-{
-	const char *build = getenv("BUILD");
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/bpf/lab_pass.bpf.o", build ? build : "build");
-	w->pass = bpf_object__open_file(path, NULL);
-	if (!w->pass)
-		return -errno;
-	bpf_program__set_flags(bpf_object__next_program(w->pass, NULL), BPF_F_XDP_HAS_FRAGS);
-	return bpf_object__load(w->pass);
-}
-
-static int attach_xdp(struct wire *w)
-{
-	struct bpf_program *steer = w->rig.programs->progs.bw_steer_xdp;
-	int rc = load_pass(w);
-
-	if (rc == 0)
-		rc = bpf_xdp_attach((int)w->far, bpf_program__fd(steer), XDP_FLAGS_DRV_MODE, NULL);
-	if (rc == 0)
-		rc = bpf_xdp_attach((int)w->near,
-				    bpf_program__fd(bpf_object__next_program(w->pass, NULL)),
-				    XDP_FLAGS_DRV_MODE, NULL);
-	return rc;
-}
-
 static int set_up(void **state, enum entry_point entry)
 {
 	struct wire *w = calloc(1, sizeof(*w));
+	const struct bpf_program *program;
 
 	*state = w;
 	w->entry = entry;
 	w->received = calloc(1, WIRE_BYTES_MAX);
-	assert_int_equal(unshare(CLONE_NEWNET), 0);
-	make_devices(w);
+	veth_up(&w->veth);
 	assert_int_equal(rig_load(GRACE_S * SECOND_NS, &w->rig), 0);
-	w->sender = bound_socket(w->near, 0);
-	w->receiver = bound_socket(w->near, ETH_P_ALL);
+	w->sender = veth_sender(&w->veth, true);
+	w->receiver = veth_receiver(&w->veth, PATIENCE_S);
 	assert_int_equal(row_write_peer(&w->rig.maps), 0);
-	return entry == TC ? attach_tc(w) : attach_xdp(w);
+	program = entry == TC ? w->rig.programs->progs.bw_steer_tc
+			      : w->rig.programs->progs.bw_steer_xdp;
+	return veth_attach(&w->veth, entry, bpf_program__fd(program));
 }
 
 static int set_up_tc(void **state)
@@ -302,7 +220,6 @@ static int set_up_xdp(void **state)
 	return set_up(state, XDP);
 }
 
-/* The namespace takes devices and filters with it when the process leaves it. */
 static int tear_down(void **state)
 {
 	struct wire *w = *state;
@@ -310,7 +227,7 @@ static int tear_down(void **state)
 	close(w->sender);
 	close(w->receiver);
 	rig_unload(&w->rig);
-	bpf_object__close(w->pass);
+	veth_down(&w->veth);
 	free(w->received);
 	free(w);
 	return 0;
