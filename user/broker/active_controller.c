@@ -402,6 +402,18 @@ enum kafka_error active_controller_heartbeat(struct active_controller *active,
 
 /* ---- life ---- */
 
+static void make_mirror_secret(struct active_controller *active)
+{
+	uint8_t random[IMAGE_MIRROR_SECRET_BYTES];
+	struct proposal *proposal = proposal_new(active, NULL, NULL);
+
+	env_random_bytes(active->control->worker.env, random, sizeof(random));
+	if (controller_make_mirror_secret(active->image, random, &proposal->change) == KAFKA_NONE)
+		proposal_send(active, proposal);
+	else
+		proposal_drop(proposal);
+}
+
 struct active_controller *active_controller_new(struct control *control, int32_t epoch)
 {
 	const struct broker_settings *settings = control->worker.broker->settings;
@@ -418,6 +430,9 @@ struct active_controller *active_controller_new(struct control *control, int32_t
 	};
 	active->rebalance_us = env_now_us(control->worker.env) +
 			       (uint64_t)settings->rebalance_interval_s * 1000 * MICROSECONDS;
+	/* A broker of one has nobody to mirror to. */
+	if (active->control->worker.broker->addresses->listeners[IMAGE_INTERNAL].host)
+		make_mirror_secret(active);
 	/* A new controller dials everybody first; the dials that proved the old one's death and led
 	 * to this election are its own, and still warm. */
 	for (int32_t i = 0; i < active->image->broker_count; i++) {

@@ -159,6 +159,13 @@ enum kafka_error controller_allocate_producer_ids(const struct image *image, int
 						  int64_t broker_epoch, struct change *change,
 						  int64_t *ret_first);
 
+/* ---- mirroring (DESIGN section 7) ---- */
+
+/* The secret that mirror keys are made of, when the image has none yet. */
+enum kafka_error controller_make_mirror_secret(const struct image *image,
+					       const uint8_t random[IMAGE_MIRROR_SECRET_BYTES],
+					       struct change *change);
+
 /* min.insync.replicas of a topic: its own setting, or the cluster's. */
 int32_t controller_min_insync(const struct controller_options *options,
 			      const struct image_topic *topic,

@@ -404,3 +404,18 @@ enum kafka_error controller_allocate_producer_ids(const struct image *image, int
 	*ret_first = image->next_producer_id;
 	return KAFKA_NONE;
 }
+
+enum kafka_error controller_make_mirror_secret(const struct image *image,
+					       const uint8_t random[IMAGE_MIRROR_SECRET_BYTES],
+					       struct change *change)
+{
+	struct feature_level_record record = {
+		.name = wire_string_of(IMAGE_FEATURE),
+		.feature_level = IMAGE_FEATURE_LEVEL,
+		.mirror_secret = {random, IMAGE_MIRROR_SECRET_BYTES},
+	};
+
+	if (!image->has_mirror_secret)
+		change_add(change, METADATA_FEATURE_LEVEL, &record);
+	return KAFKA_NONE;
+}

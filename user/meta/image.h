@@ -85,10 +85,14 @@ struct image_slot {
 	int32_t partition_count;          /* how many partitions it bundles */
 };
 
+enum { IMAGE_MIRROR_SECRET_BYTES = 32 };
+
 struct image {
 	unsigned references;
 	int64_t offset; /* of the next metadata record: everything below is in here */
 	int64_t next_producer_id;
+	bool has_mirror_secret;
+	uint8_t mirror_secret[IMAGE_MIRROR_SECRET_BYTES];
 	int32_t broker_count, topic_count, slot_count;
 	struct image_broker **brokers; /* by id, rising */
 	struct image_topic **topics;   /* by name */

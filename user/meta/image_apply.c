@@ -413,12 +413,18 @@ static int apply_producer_ids(struct image *draft, const struct producer_ids_rec
 	return 0;
 }
 
-static int apply_feature_level(const struct feature_level_record *record)
+static int apply_feature_level(struct image *draft, const struct feature_level_record *record)
 {
-	return wire_string_equal(record->name, wire_string_of(IMAGE_FEATURE)) &&
-			       record->feature_level <= IMAGE_FEATURE_LEVEL
-		       ? 0
-		       : -EBADMSG;
+	if (!wire_string_equal(record->name, wire_string_of(IMAGE_FEATURE)) ||
+	    record->feature_level > IMAGE_FEATURE_LEVEL)
+		return -EBADMSG;
+	if (!record->mirror_secret.data)
+		return 0;
+	if (record->mirror_secret.size != IMAGE_MIRROR_SECRET_BYTES)
+		return -EBADMSG;
+	memcpy(draft->mirror_secret, record->mirror_secret.data, IMAGE_MIRROR_SECRET_BYTES);
+	draft->has_mirror_secret = true;
+	return 0;
 }
 
 int image_apply_record(struct image *draft, int64_t offset, int16_t type, const void *record)
@@ -449,7 +455,7 @@ int image_apply_record(struct image *draft, int64_t offset, int16_t type, const 
 	case METADATA_PRODUCER_IDS:
 		return apply_producer_ids(draft, record);
 	case METADATA_FEATURE_LEVEL:
-		return apply_feature_level(record);
+		return apply_feature_level(draft, record);
 	case METADATA_VOTERS: /* the quorum's own matter */
 	case METADATA_NO_OP:
 		return 0;

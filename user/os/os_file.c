@@ -31,7 +31,7 @@ int os_file_open(struct env *env, const char *path, unsigned flags, struct env_f
 	int fd;
 
 	do
-		fd = open(path, open_flags(flags), 0644);
+		fd = open(path, open_flags(flags), 0640);
 	while (fd < 0 && errno == EINTR);
 	if (fd < 0)
 		return -errno;

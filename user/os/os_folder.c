@@ -19,7 +19,7 @@ int os_folder_create(struct env *env, const char *path)
 	struct stat status;
 
 	(void)env;
-	if (mkdir(path, 0755) == 0)
+	if (mkdir(path, 0750) == 0)
 		return 0;
 	if (errno != EEXIST)
 		return -errno;
@@ -109,7 +109,7 @@ int os_folder_list(struct env *env, const char *path, void (*each)(void *context
 static int open_locked(const char *path)
 {
 	char *name = mem_format("%s/.lock", path);
-	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	int rc;
 
 	mem_free(name);

@@ -157,6 +157,7 @@ WIRE_PUBLIC_SCHEMA(producer_ids_record);
 static const struct wire_field feature_level_record_fields[] = {
 	FIELD(name, STRING, FROM(0)),
 	FIELD(feature_level, INT16, FROM(0)),
+	FIELD(mirror_secret, BYTES, FROM(0), NULLABLE(0), TAG(0)),
 };
 #undef OWNER
 WIRE_PUBLIC_SCHEMA(feature_level_record);

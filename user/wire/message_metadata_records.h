@@ -148,6 +148,9 @@ struct producer_ids_record {
 struct feature_level_record {
 	struct wire_string name;
 	int16_t feature_level;
+	/* 32 random bytes, or null; tag 0. Here because brokers that do not mirror yet skip a tag,
+	 * and would stop at a record of a new type. */
+	struct wire_bytes mirror_secret;
 };
 
 struct voters_record_voter {

@@ -151,14 +151,45 @@ static void records_that_are_not_understood_are_refused(void **state)
 static void a_newer_format_is_refused_untouched(void **state)
 {
 	struct image *image = image_new();
-	struct feature_level_record record = {wire_string_of("bellwether.version"), 1};
+	struct feature_level_record record = {.name = wire_string_of("bellwether.version"),
+					      .feature_level = 1};
 
 	(void)state;
 	assert_int_equal(apply_one(&image, METADATA_FEATURE_LEVEL, &record), 0);
 	record.feature_level = 2;
 	assert_int_equal(apply_one(&image, METADATA_FEATURE_LEVEL, &record), -EBADMSG);
-	record = (struct feature_level_record){wire_string_of("other"), 1};
+	record = (struct feature_level_record){.name = wire_string_of("other"), .feature_level = 1};
 	assert_int_equal(apply_one(&image, METADATA_FEATURE_LEVEL, &record), -EBADMSG);
+	image_unref(image);
+}
+
+static void the_mirror_secret_is_made_once(void **state)
+{
+	static const uint8_t first[IMAGE_MIRROR_SECRET_BYTES] = {1, 2, 3}, second[sizeof(first)];
+	struct image *image = image_new();
+	struct feature_level_record record = {.name = wire_string_of("bellwether.version"),
+					      .feature_level = 1,
+					      .mirror_secret = {first, sizeof(first) - 1}};
+	struct change change;
+
+	(void)state;
+	assert_int_equal(apply_one(&image, METADATA_FEATURE_LEVEL, &record), -EBADMSG);
+	change_begin(&change, 0);
+	assert_int_equal(controller_make_mirror_secret(image, first, &change), KAFKA_NONE);
+	assert_int_equal(change.count, 1);
+	change_done(&change);
+	record.mirror_secret.size++;
+	assert_int_equal(apply_one(&image, METADATA_FEATURE_LEVEL, &record), 0);
+	assert_true(image->has_mirror_secret);
+	assert_memory_equal(image->mirror_secret, first, sizeof(first));
+	/* A later record without one, as an older controller would write it, leaves it. */
+	record.mirror_secret.data = NULL;
+	assert_int_equal(apply_one(&image, METADATA_FEATURE_LEVEL, &record), 0);
+	assert_memory_equal(image->mirror_secret, first, sizeof(first));
+	change_begin(&change, 0);
+	assert_int_equal(controller_make_mirror_secret(image, second, &change), KAFKA_NONE);
+	assert_int_equal(change.count, 0);
+	change_done(&change);
 	image_unref(image);
 }
 
@@ -439,6 +470,7 @@ int main(void)
 		cmocka_unit_test(a_batch_is_applied_whole_or_not_at_all),
 		cmocka_unit_test(records_that_are_not_understood_are_refused),
 		cmocka_unit_test(a_newer_format_is_refused_untouched),
+		cmocka_unit_test(the_mirror_secret_is_made_once),
 		cmocka_unit_test(broker_records),
 		cmocka_unit_test(topic_and_config_records),
 		cmocka_unit_test(partition_records),
