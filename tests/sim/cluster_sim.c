@@ -330,6 +330,12 @@ static unsigned run_scenario(uint64_t seed, unsigned brokers, uint64_t *ret_hash
 					      .trace = getenv("SIM_TRACE") != NULL};
 	/* R35: how long a replica may lag: as shipped, or so little that ISRs often shrink. */
 	static const char *const lags[][2] = {{NULL}, {"replica.lag.time.max.ms=2000", NULL}};
+	const struct sim_datagram_faults hostile = {.lost_one_in = 10,
+						    .doubled_one_in = 10,
+						    .late_one_in = 10,
+						    .corrupt_one_in = 10,
+						    .replayed_one_in = 5,
+						    .forged_one_in = 5};
 	uint64_t end_us;
 	unsigned findings = 0;
 
@@ -341,6 +347,8 @@ static unsigned run_scenario(uint64_t seed, unsigned brokers, uint64_t *ret_hash
 	c.rots = brokers >= 3 && sim_random_below(&c.random, 2);
 	c.unlucky = draw_broker(&c);
 	c.s = sim_new(&options);
+	if (sim_random_below(&c.random, 2)) /* F9, until the end */
+		sim_net_set_datagram_faults(sim_world_of(c.s), hostile);
 	sim_start_all(c.s);
 	if (!sim_create_topic(c.s, topic, PARTITIONS, (int16_t)(brokers < 3 ? 1 : 3)))
 		findings += complain("not-alive: a new cluster made no topic");

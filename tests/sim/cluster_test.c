@@ -225,6 +225,54 @@ SIM_TEST(r48_a_leader_whose_log_rotted_replicates_again)
 	CHECK_EQ(sim_bad_ends(s), 0);
 }
 
+SIM_TEST(records_arrive_by_mirror)
+{
+	struct mirror_counts counts;
+
+	begin(s, failures);
+	sim_run_ms(s, 1000); /* every follower has been answered a fetch */
+	produce_many(s, "m", 100);
+	CHECK(sim_wait_all_acked(s));
+	counts = sim_mirror_counts(s);
+	CHECK(counts.skips[MIRROR_SKIP_SENT] > 0);
+	CHECK(counts.drops[MIRROR_DROP_TAKEN] > 0);
+	CHECK(counts.bytes_taken > 0);
+	CHECK_EQ(counts.drops[MIRROR_DROP_FORGED] + counts.drops[MIRROR_DROP_ODD] +
+			 counts.drops[MIRROR_DROP_SHORT] + counts.drops[MIRROR_DROP_STRANGER],
+		 0);
+	CHECK_EQ(sim_check(s), 0);
+}
+
+SIM_TEST(f9_hostile_datagrams_change_nothing)
+{
+	const struct sim_datagram_faults hostile = {.lost_one_in = 5,
+						    .doubled_one_in = 5,
+						    .late_one_in = 5,
+						    .corrupt_one_in = 5,
+						    .replayed_one_in = 2,
+						    .forged_one_in = 2};
+	struct mirror_counts counts;
+
+	sim_net_set_datagram_faults(sim_world_of(s), hostile);
+	begin(s, failures);
+	for (char round[] = "a"; *round < 'f'; ++*round) {
+		produce_many(s, round, 60);
+		CHECK(sim_wait_all_acked(s));
+	}
+	counts = sim_mirror_counts(s);
+	CHECK(counts.drops[MIRROR_DROP_TAKEN] > 0);
+	CHECK(counts.drops[MIRROR_DROP_FORGED] > 0);
+	CHECK(counts.drops[MIRROR_DROP_REPLAYED] > 0);
+	sim_crash(s, sim_leader_of(s, "orders", 0));
+	produce_many(s, "i", 60);
+	CHECK(sim_wait_all_acked(s));
+	sim_start_all(s);
+	produce_many(s, "j", 60);
+	CHECK(sim_wait_all_acked(s));
+	CHECK_EQ(sim_check(s), 0);
+	CHECK_EQ(sim_bad_ends(s), 0);
+}
+
 static const char *const flush_async[] = {"flush=async", NULL};
 
 static const struct sim_story stories[] = {
@@ -244,6 +292,10 @@ static const struct sim_story stories[] = {
 	SIM_STORY(t3_one_broker_cut_off_stops_nobody, .brokers = 3),
 	SIM_STORY(s5_slot_connections_end_at_the_holder_wherever_they_arrive, .brokers = 3,
 		  .slot_view = true),
+	SIM_STORY(records_arrive_by_mirror, .brokers = 3),
+	SIM_STORY(records_arrive_by_mirror, .brokers = 3, .settings = flush_async),
+	SIM_STORY(f9_hostile_datagrams_change_nothing, .brokers = 3),
+	SIM_STORY(f9_hostile_datagrams_change_nothing, .brokers = 3, .settings = flush_async),
 	SIM_STORY(t13_one_slow_disk_delays_and_loses_nothing, .brokers = 3),
 };
 

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/data_folder.h"
+#include "broker/mirror.h"
 #include "sim/sim_client.h"
 #include "sim/sim_replicas.h"
 
@@ -101,6 +102,7 @@ static void write_settings(struct sim_node *node, const char *const *more)
 	set_to(node, mem_format("log.dirs=%s", data_path));
 	set_to(node, mem_format("cluster.secret.file=%s", secret_path));
 	set_to(node, mem_format("slots.count=%d", SLOTS));
+	set(node, "mirror.mode=user");
 	set_to(node, mem_format("slots.addresses=10.77.0.100:9100-%d,10.77.0.100:9092=0",
 				9100 + SLOTS - 1));
 	for (; more && *more; more++)
@@ -293,6 +295,19 @@ static void start_clients(struct sim *s, bool slot_view)
 	}
 	s->client_process = sim_process_new(s->world, "client", address, 1);
 	sim_process_start(s->client_process, &program);
+}
+
+struct mirror_counts sim_mirror_counts(const struct sim *s)
+{
+	struct mirror_counts sum = {0};
+
+	for (unsigned i = 0; i < s->node_count; i++) {
+		const struct broker *broker = s->nodes[i].broker;
+
+		for (unsigned shard = 0; broker && shard < broker->shard_count; shard++)
+			mirror_counts_add(&sum, mirror_counts_of(broker->shards[shard]));
+	}
+	return sum;
 }
 
 /* ---- the whole ---- */

@@ -11,6 +11,7 @@
  * does. Nobody announces the slot addresses unless a test says so: F9. */
 #pragma once
 
+#include "replica/mirror_counts.h"
 #include "sim/sim_history.h"
 #include "sim/sim_world.h"
 
@@ -44,6 +45,9 @@ void sim_power_cut(struct sim *s, int32_t broker);
 void sim_stop(struct sim *s, int32_t broker); /* SIGTERM: a clean shutdown begins */
 /* Exit statuses other than 0 of programs that ended by themselves, and starts that failed. */
 unsigned sim_bad_ends(const struct sim *s);
+
+/* What the brokers that run now have mirrored and taken. */
+struct mirror_counts sim_mirror_counts(const struct sim *s);
 
 /* ---- clients ---- */
 

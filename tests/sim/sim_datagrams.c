@@ -208,14 +208,18 @@ static void damage(struct sim_world *world, struct sim_datagram *datagram)
 
 static void overhear(struct sim_world *world, const struct sim_datagram *datagram)
 {
-	struct sim_datagram *copy = copy_of(datagram), *oldest = world->overheard;
+	struct sim_datagram *copy = copy_of(datagram), *forgotten = world->overheard;
+	uint64_t place;
 
 	DL_APPEND(world->overheard, copy);
 	if (world->overheard_count++ < OVERHEARD_MOST)
 		return;
 	world->overheard_count--;
-	DL_DELETE(world->overheard, oldest);
-	mem_free(oldest);
+	/* Anyone, not the oldest: a few are remembered for long, over moves and elections. */
+	for (place = sim_random_below(&world->random, OVERHEARD_MOST); place > 0; place--)
+		forgotten = forgotten->next;
+	DL_DELETE(world->overheard, forgotten);
+	mem_free(forgotten);
 }
 
 /* Something that was sent before, to the receiver that it had or to another. */

@@ -44,7 +44,7 @@ struct sim_world {
 	uint64_t next_connection;
 	struct sim_datagram_faults datagram_faults;
 	struct sim_datagram *datagrams; /* under way, utlist */
-	struct sim_datagram *overheard; /* the last ones that were sent, utlist, oldest first */
+	struct sim_datagram *overheard; /* some that were sent before, utlist */
 	unsigned overheard_count;
 };
 

@@ -9,6 +9,7 @@
 #include "broker/data_folder.h"
 #include "broker/fetcher.h"
 #include "broker/isr_channel.h"
+#include "broker/mirror.h"
 #include "broker/recovery.h"
 #include "broker/slot_listener.h"
 
@@ -51,6 +52,13 @@ static void hosted_durable_moved(void *context, struct replica *replica)
 	fetcher_position_moved(hosted->shard, replica);
 }
 
+static void hosted_appended(void *context, struct replica *replica,
+			    const struct mirror_section *section, int64_t end_offset)
+{
+	(void)replica;
+	mirror_appended(context, section, end_offset);
+}
+
 /* Opens its log and makes its replica. Returns 0 or -errno. */
 static int hosted_start(struct hosted *hosted, const char *topic, bool is_clean)
 {
@@ -60,6 +68,7 @@ static int hosted_start(struct hosted *hosted, const char *topic, bool is_clean)
 		.alter_isr = hosted_alter_isr,
 		.storage_failed = hosted_storage_failed,
 		.durable_moved = hosted_durable_moved,
+		.appended = hosted_appended,
 	};
 	struct plog_opening opening;
 	struct plog *log;
@@ -181,8 +190,10 @@ static void apply_topic(struct shard *shard, const struct image *image,
 			hosted_begin_anew(hosted, topic->name);
 			hosted = shard_find(shard, topic->id, partition->id);
 		}
-		if (hosted)
-			replica_apply(hosted->replica, image, topic, partition);
+		if (!hosted)
+			continue;
+		hosted->slot = partition->slot;
+		replica_apply(hosted->replica, image, topic, partition);
 	}
 }
 
@@ -218,6 +229,7 @@ void shard_apply(struct shard *shard, struct image *image)
 		if (all || topic != image_find_topic_by_id(old, topic->id))
 			apply_topic(shard, image, topic);
 	}
+	mirror_apply(shard, image);
 	fetchers_apply(shard, image);
 	slot_listeners_apply(shard, image);
 	worker_set_image(&shard->worker, image);

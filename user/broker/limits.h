@@ -41,6 +41,10 @@ enum broker_limits {
 	PEER_FETCH_MOST_BYTES = 10 * 1024 * 1024,
 	/* Topics that one Metadata request may bring into being. */
 	METADATA_MOST_CREATED = 1000,
+	/* Buffers of datagrams that one receive may fill. */
+	MIRROR_DATAGRAMS_AT_ONCE = 8,
+	/* Mirrored bundles, of 56 KiB at most, on their way from a shard's socket to another's. */
+	MIRROR_WAITING_BUNDLES = 64,
 	REPLICA_TICK_MS = 100,
 	METRICS_PERIOD_MS = 1000,
 	/* A verdict on a producer waits for the next heartbeat's answer, looked for so often. */

@@ -9,6 +9,8 @@
 static const char *const flush_modes[] = {"ack", "async", NULL};
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 
+static const char *const mirror_modes[] = {"auto", "kernel", "user", "off", NULL};
+
 #define INT(name_, member, default_, least_, most_, help_)                                         \
 	{                                                                                          \
 		.name = name_, .type = SETTING_INT,                                                \
@@ -118,6 +120,11 @@ static const struct setting settings[] = {
 	    "what a follower fetches of one partition at once, bytes"),
 	INT("replica.fetch.wait.max.ms", replica_fetch_wait_max_ms, "500", 1, 10000,
 	    "how long a leader holds a follower's fetch that finds nothing, ms"),
+	CHOICE("mirror.mode", mirror_mode, "auto", mirror_modes,
+	       "records go to followers unasked: kernel: one datagram that bwsteer's program "
+	       "clones, user: one to each follower, auto: what is best, off: followers fetch"),
+	INT("mirror.max.batch.bytes", mirror_max_batch_bytes, "16384", 0, 49152,
+	    "larger batches are left to fetches, bytes"),
 	/* the quorum, death and leases (S2, S11) */
 	INT("controller.quorum.election.timeout.ms", election_timeout_ms, "1000", 50, 60000,
 	    "without a sign of the metadata quorum's leader until an election, ms"),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 enum flush_mode { FLUSH_ACK, FLUSH_ASYNC };
+enum mirror_mode { MIRROR_MODE_AUTO, MIRROR_MODE_KERNEL, MIRROR_MODE_USER, MIRROR_MODE_OFF };
 
 /* As they stand in the file. */
 struct broker_settings {
@@ -40,6 +41,9 @@ struct broker_settings {
 	int64_t request_max_bytes;
 	int64_t message_max_bytes;
 	int64_t session_max_in_flight;
+
+	int mirror_mode; /* enum mirror_mode */
+	int64_t mirror_max_batch_bytes;
 
 	int64_t replica_lag_time_max_ms;
 	int64_t replica_fetch_max_bytes;

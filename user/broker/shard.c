@@ -6,6 +6,7 @@
 #include "broker/fetcher.h"
 #include "broker/flow.h"
 #include "broker/limits.h"
+#include "broker/mirror.h"
 #include "broker/session.h"
 #include "broker/slot_listener.h"
 
@@ -143,6 +144,7 @@ struct shard *shard_new(struct broker *broker, struct env *env, unsigned number)
 		.index_interval_bytes = (int32_t)settings->index_interval_bytes,
 		.producer_expiry_ms = settings->producer_expiry_ms,
 	};
+	mirror_open(shard);
 	shard->tick.fire = shard_tick;
 	env_timer_after(env, &shard->tick, REPLICA_TICK_MS * 1000);
 	return shard;
@@ -176,6 +178,7 @@ void shard_stop(struct shard *shard)
 		return;
 	slot_listeners_done(shard);
 	fetchers_done(shard);
+	mirror_close(shard);
 	for (int i = 0; i < IMAGE_LISTENERS; i++)
 		env_socket_close(shard->worker.env, shard->listeners[i]);
 	HASH_ITER(hh, shard->hosted, hosted, next) {

@@ -11,6 +11,7 @@
 struct fetcher;
 struct flow;
 struct forward;
+struct mirror;
 struct slot_listener;
 struct view;
 
@@ -24,6 +25,7 @@ struct hosted {
 	struct hosted_key key;
 	struct replica *replica;
 	char *folder;
+	int32_t slot; /* by the image that was applied last */
 	struct shard *shard;
 	bool is_corrupt; /* R48: found so when it was opened */
 	UT_hash_handle hh;
@@ -44,6 +46,7 @@ struct shard {
 	struct flow *flows;          /* all connections to slots, utlist */
 	struct env_timer forward_report;
 	bool forward_report_due;
+	struct mirror *mirror;    /* NULL: nothing is mirrored, or before mirror_open() */
 	struct fetcher *fetchers; /* one for each leader that we follow here, utlist */
 	struct producer_ids producer_ids;
 	struct replica_options replica_options;

@@ -10,7 +10,7 @@
 #include <errno.h>
 
 /* Another replica of the partition; NULL: it is none. */
-static struct replica_peer *leader_find_peer(struct replica *r, int32_t id)
+static struct replica_peer *leader_find_peer(const struct replica *r, int32_t id)
 {
 	for (int32_t i = 0; i < r->peer_count; i++)
 		if (r->peers[i].id == id && id != r->options.node_id)
@@ -112,22 +112,25 @@ enum replica_error replica_append(struct replica *r, uint8_t *bytes, const struc
 
 /* ---- mirroring ---- */
 
-enum replica_mirror replica_mirror_to(struct replica *r, int32_t follower,
-				      const struct mirror_section *section, int64_t end_offset)
+bool replica_has_replica(const struct replica *r, int32_t broker)
+{
+	return leader_find_peer(r, broker) != NULL;
+}
+
+bool replica_mirror_to(struct replica *r, int32_t follower, const struct mirror_section *section,
+		       int64_t end_offset)
 {
 	struct replica_peer *peer = leader_find_peer(r, follower);
 
-	if (!peer)
-		return REPLICA_MIRROR_OUTSIDE;
-	if (peer->fetch_offset < 0 || peer->fetched_broker_epoch != peer->broker_epoch ||
+	if (!peer || peer->fetch_offset < 0 || peer->fetched_broker_epoch != peer->broker_epoch ||
 	    (section->base_offset > peer->fetch_offset &&
 	     section->base_offset > peer->mirrored_offset) ||
 	    peer->mirrored_bytes + (int64_t)section->size_bytes > MIRROR_WINDOW_BYTES)
-		return REPLICA_MIRROR_BEHIND;
+		return false;
 	peer->mirrored_offset = end_offset;
 	peer->mirrored_bytes += (int64_t)section->size_bytes;
 	grace_note_mirrored(&peer->grace, env_now_us(r->env), section->base_offset, end_offset);
-	return REPLICA_MIRROR_TO;
+	return true;
 }
 
 void leader_note_mirror_fetch(struct replica_peer *peer, int64_t fetch_offset)

@@ -2,6 +2,7 @@
  * taken. Nothing of it is ever answered. */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* X(NAME, text, meaning): what a follower does with what it receives. */
@@ -50,3 +51,13 @@ struct mirror_counts {
 	uint64_t bytes_sent;               /* records, once for each bundle */
 	uint64_t bytes_taken;              /* records that were appended */
 };
+
+/* Adds `more` (NULL: nothing) to the sum: all are numbers of one kind. */
+static inline void mirror_counts_add(struct mirror_counts *sum, const struct mirror_counts *more)
+{
+	uint64_t *to = (uint64_t *)sum;
+	const uint64_t *from = (const uint64_t *)more;
+
+	for (size_t i = 0; more && i < sizeof(*sum) / sizeof(*to); i++)
+		to[i] += from[i];
+}

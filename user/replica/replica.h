@@ -224,16 +224,14 @@ int replica_follow_reset(struct replica *replica, const struct replica_position 
 
 /* ---- mirroring ---- */
 
-enum replica_mirror {
-	REPLICA_MIRROR_TO,      /* noted: the batch is on its way to that follower */
-	REPLICA_MIRROR_BEHIND,  /* it fetches: it lacks what comes before, or much is on its way */
-	REPLICA_MIRROR_OUTSIDE, /* it is no replica of this partition (F8) */
-};
-/* Leading, from within callbacks.appended: may this section be mirrored to the follower? Only to
- * one that has, or is being mirrored, all that comes before; and no more than MIRROR_WINDOW_BYTES
- * that its fetch offset does not acknowledge. */
-enum replica_mirror replica_mirror_to(struct replica *replica, int32_t follower,
-				      const struct mirror_section *section, int64_t end_offset);
+/* Is that other broker a replica of this partition (F8)? */
+bool replica_has_replica(const struct replica *replica, int32_t broker);
+
+/* Leading, from within callbacks.appended: may this section be mirrored to the follower? Only to a
+ * replica that has, or is being mirrored, all that comes before; and no more than
+ * MIRROR_WINDOW_BYTES that its fetch offset does not acknowledge. True notes it as on its way. */
+bool replica_mirror_to(struct replica *replica, int32_t follower,
+		       const struct mirror_section *section, int64_t end_offset);
 
 /* F5-F7: appends mirrored bytes when they begin at LEO exactly, HW stays. Only when the sender
  * leads in that epoch and a Fetch of this epoch has been answered: then the log is known to be a

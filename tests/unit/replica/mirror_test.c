@@ -126,7 +126,7 @@ static void lead_begin(struct stage *s, int32_t mirrors_to)
 	s->mirrors_to = mirrors_to;
 }
 
-static enum replica_mirror append(struct stage *s, int records)
+static bool append(struct stage *s, int records)
 {
 	stage_append(s, records);
 	return s->mirrored;
@@ -154,14 +154,14 @@ static void f8_nobody_but_a_replica_is_mirrored_to(void **state)
 
 	(void)state;
 	lead_begin(&s, 4);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_OUTSIDE);
+	assert_false(append(&s, 1));
 	s.mirrors_to = 1; /* itself */
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_OUTSIDE);
+	assert_false(append(&s, 1));
 	s.mirrors_to = 3;
 	stage_fetch(&s, 3, 2);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_TO);
+	assert_true(append(&s, 1));
 	stage_commit(&s, 1, 1, B1 | B2, B1 | B2);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_OUTSIDE);
+	assert_false(append(&s, 1));
 	stage_done(&s);
 }
 
@@ -171,28 +171,28 @@ static void a_follower_that_is_behind_fetches_until_it_is_not(void **state)
 
 	(void)state;
 	lead_begin(&s, 2);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_BEHIND); /* it never fetched */
+	assert_false(append(&s, 1)); /* it never fetched */
 	stage_fetch(&s, 2, 0);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_BEHIND);
+	assert_false(append(&s, 1));
 	stage_fetch(&s, 2, 2);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_TO);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_TO); /* on the heels of the last one */
+	assert_true(append(&s, 1));
+	assert_true(append(&s, 1)); /* on the heels of the last one */
 	s.mirrors_to = 0;
 	append(&s, 1); /* as one that was too large */
 	s.mirrors_to = 2;
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_BEHIND);
+	assert_false(append(&s, 1));
 	stage_fetch(&s, 2, 4);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_BEHIND);
+	assert_false(append(&s, 1));
 	stage_fetch(&s, 2, 7);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_TO);
+	assert_true(append(&s, 1));
 	/* Another epoch of the leader, another life of the follower: from the beginning. */
 	stage_commit(&s, 1, 2, B1 | B2 | B3, B1 | B2 | B3);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_BEHIND);
+	assert_false(append(&s, 1));
 	stage_fetch(&s, 2, 9);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_TO);
+	assert_true(append(&s, 1));
 	s.image.broker[1].epoch += 10;
 	stage_commit(&s, 1, 2, B1 | B2 | B3, B1 | B2 | B3);
-	assert_int_equal(append(&s, 1), REPLICA_MIRROR_BEHIND);
+	assert_false(append(&s, 1));
 	stage_done(&s);
 }
 
@@ -204,7 +204,7 @@ static void no_more_than_a_window_is_on_its_way(void **state)
 	(void)state;
 	lead_begin(&s, 2);
 	stage_fetch(&s, 2, 0);
-	while (append(&s, 100) == REPLICA_MIRROR_TO) {
+	while (append(&s, 100)) {
 		under_way += (int64_t)s.appended.size_bytes;
 		count++;
 		assert_true(count < 10000);
@@ -212,9 +212,9 @@ static void no_more_than_a_window_is_on_its_way(void **state)
 	assert_in_range(under_way, WINDOW_BYTES * 9 / 10, WINDOW_BYTES);
 	/* Half of it is acknowledged; what was left out has to be fetched first. */
 	stage_fetch(&s, 2, count * 100 / 2);
-	assert_int_equal(append(&s, 100), REPLICA_MIRROR_BEHIND);
+	assert_false(append(&s, 100));
 	stage_fetch(&s, 2, plog_end_offset(s.log));
-	assert_int_equal(append(&s, 100), REPLICA_MIRROR_TO);
+	assert_true(append(&s, 100));
 	stage_done(&s);
 }
 
@@ -226,7 +226,7 @@ static void acknowledgements_make_room_as_they_come(void **state)
 	lead_begin(&s, 2);
 	stage_fetch(&s, 2, 0);
 	for (int64_t i = 0; i < 2000; i++) { /* far more than a window, 10 behind all the time */
-		assert_int_equal(append(&s, 100), REPLICA_MIRROR_TO);
+		assert_true(append(&s, 100));
 		if (i >= 10)
 			stage_fetch(&s, 2, (i - 10) * 100);
 	}

@@ -81,7 +81,7 @@ struct stage {
 	/* What it appended last as leader, and mirrors to this follower, if any. */
 	struct mirror_section appended;
 	int32_t mirrors_to;
-	enum replica_mirror mirrored;
+	bool mirrored;
 };
 
 static void stage_alter_isr(void *context, struct replica *replica,

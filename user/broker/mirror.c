@@ -1,0 +1,72 @@
+/* Owns the socket that a shard mirrors with. Each shard has one of its own on the same address: the
+ * kernel hands all that one sender's address sends to the same of them, and a bundle goes on from
+ * there to the shard that owns its slot. */
+#include "broker/mirror_int.h"
+
+#include "base/mem.h"
+#include "broker/limits.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+void mirror_open(struct shard *shard)
+{
+	struct broker *broker = shard->worker.broker;
+	const struct image_endpoint *endpoint = &broker->addresses->listeners[IMAGE_INTERNAL];
+	struct mirror *mirror;
+	char text[NET_ADDRESS_TEXT_BYTES];
+	int rc;
+
+	if (!endpoint->host || broker->settings->mirror_mode == MIRROR_MODE_OFF)
+		return;
+	mirror = mem_alloc(sizeof(*mirror));
+	mirror->shard = shard;
+	rc = env_datagrams_open(shard->worker.env, &endpoint->address,
+				(struct env_listen_options){.shared_port = true},
+				mirror_receive_ready, mirror, &mirror->socket);
+	if (rc < 0) {
+		env_log(shard->worker.env, LOG_WARN,
+			"nothing is mirrored, followers fetch: UDP %s: %s",
+			net_address_format(&endpoint->address, text), strerror(-rc));
+		mem_free(mirror);
+		return;
+	}
+	shard->mirror = mirror;
+}
+
+/* What happened, for people; metrics have all of it. */
+static void report(const struct mirror *mirror)
+{
+	const struct mirror_counts *c = &mirror->counts;
+
+	env_log(mirror->shard->worker.env, LOG_INFO,
+		"shard %u mirrored %" PRIu64 " batches in %" PRIu64 " bundles (%" PRIu64
+		" cloned), took %" PRIu64 " sections, dropped %" PRIu64 " that did not fit",
+		mirror->shard->number, c->skips[MIRROR_SKIP_SENT], c->bundles_sent,
+		c->bundles_cloned, c->drops[MIRROR_DROP_TAKEN], c->drops[MIRROR_DROP_NO_FIT]);
+}
+
+void mirror_close(struct shard *shard)
+{
+	struct mirror *mirror = shard->mirror;
+
+	if (!mirror)
+		return;
+	report(mirror);
+	shard->mirror = NULL;
+	env_socket_close(shard->worker.env, mirror->socket);
+	mirror_send_done(mirror);
+	mirror_receive_done(mirror);
+	mem_free(mirror);
+}
+
+void mirror_apply(struct shard *shard, const struct image *image)
+{
+	if (shard->mirror)
+		mirror_send_apply(shard->mirror, image);
+}
+
+const struct mirror_counts *mirror_counts_of(const struct shard *shard)
+{
+	return shard->mirror ? &shard->mirror->counts : NULL;
+}
