@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "broker/broker.h"
 #include "broker/data_folder.h"
-#include "broker/mirror.h"
+#include "broker/shard.h"
 #include "sim/sim_client.h"
 #include "sim/sim_replicas.h"
 
@@ -305,7 +305,8 @@ struct mirror_counts sim_mirror_counts(const struct sim *s)
 		const struct broker *broker = s->nodes[i].broker;
 
 		for (unsigned shard = 0; broker && shard < broker->shard_count; shard++)
-			mirror_counts_add(&sum, mirror_counts_of(broker->shards[shard]));
+			mirror_counts_add(&sum,
+					  &broker->shards[shard]->worker.counters.mirror);
 	}
 	return sum;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/histogram.h"
+#include "replica/mirror_counts.h"
 
 /* X(ID, NAME, LABEL, VALUE, HELP): the sample bellwether_NAME_total{LABEL="VALUE"}, or without a
  * label when LABEL is NULL. Lines of one NAME stand together; the first one's HELP is the
@@ -71,6 +72,7 @@ enum { COUNTED_APIS = 48 }; /* api_table's rows, at most */
 struct counters {
 	uint64_t counts[COUNTER_COUNT];
 	uint64_t refusals[REFUSAL_COUNT];
+	struct mirror_counts mirror;
 	struct histogram requests[COUNTED_APIS]; /* by place in api_table: arrival to answer */
 };
 

@@ -68,6 +68,56 @@ static void write_refusals(const struct metrics *m, struct buffer *out)
 				 (int64_t)m->counters.refusals[i]);
 }
 
+static void write_mirror_outcomes(const struct metrics *m, struct buffer *out)
+{
+	static const char *const outcomes[] = {
+#define SKIP_TEXT(name, text, meaning) text,
+		MIRROR_SKIPS(SKIP_TEXT)
+#undef SKIP_TEXT
+	};
+	const struct metric *metric =
+		COUNTER("mirrored_batches", "Batches appended for producers to slots held here, by "
+					    "whether they were mirrored and why not");
+
+	exposition_begin(out, metric);
+	for (int i = 0; i < MIRROR_SKIP_COUNT; i++)
+		exposition_value(out, metric, LABELS({"outcome", outcomes[i]}),
+				 (int64_t)m->counters.mirror.skips[i]);
+}
+
+static void write_mirror_results(const struct metrics *m, struct buffer *out)
+{
+	static const char *const results[] = {
+#define DROP_TEXT(name, text, meaning) text,
+		MIRROR_DROPS(DROP_TEXT)
+#undef DROP_TEXT
+	};
+	const struct metric *metric =
+		COUNTER("mirror_received", "Sections of mirrored records that were appended, and "
+					   "pieces, bundles and sections that were not, by reason");
+
+	exposition_begin(out, metric);
+	for (int i = 0; i < MIRROR_DROP_COUNT; i++)
+		exposition_value(out, metric, LABELS({"result", results[i]}),
+				 (int64_t)m->counters.mirror.drops[i]);
+}
+
+static void write_mirror(const struct metrics *m, struct buffer *out)
+{
+	const struct mirror_counts *counts = &m->counters.mirror;
+	const struct metric *metric =
+		COUNTER("mirror_bundles", "Bundles of mirrored records that were sent, by who made "
+					  "the copies for further followers");
+
+	write_mirror_outcomes(m, out);
+	exposition_begin(out, metric);
+	exposition_value(out, metric, LABELS({"copies", "kernel"}),
+			 (int64_t)counts->bundles_cloned);
+	exposition_value(out, metric, LABELS({"copies", "user"}),
+			 (int64_t)(counts->bundles_sent - counts->bundles_cloned));
+	write_mirror_results(m, out);
+}
+
 static void write_requests(const struct metrics *m, struct buffer *out)
 {
 	const struct metric *metric =
@@ -462,6 +512,7 @@ void metrics_write(const struct metrics *m, struct buffer *out)
 	write_connections(m, out);
 	write_counters(m, out);
 	write_refusals(m, out);
+	write_mirror(m, out);
 	write_topic_traffic(m, out);
 	write_topic_gauges(m, out);
 	write_replicas(m, out);

@@ -6,7 +6,6 @@
 #include "base/mem.h"
 #include "broker/limits.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 void mirror_open(struct shard *shard)
@@ -21,6 +20,7 @@ void mirror_open(struct shard *shard)
 		return;
 	mirror = mem_alloc(sizeof(*mirror));
 	mirror->shard = shard;
+	mirror->counts = &shard->worker.counters.mirror;
 	rc = env_datagrams_open(shard->worker.env, &endpoint->address,
 				(struct env_listen_options){.shared_port = true},
 				mirror_receive_ready, mirror, &mirror->socket);
@@ -34,25 +34,12 @@ void mirror_open(struct shard *shard)
 	shard->mirror = mirror;
 }
 
-/* What happened, for people; metrics have all of it. */
-static void report(const struct mirror *mirror)
-{
-	const struct mirror_counts *c = &mirror->counts;
-
-	env_log(mirror->shard->worker.env, LOG_INFO,
-		"shard %u mirrored %" PRIu64 " batches in %" PRIu64 " bundles (%" PRIu64
-		" cloned), took %" PRIu64 " sections, dropped %" PRIu64 " that did not fit",
-		mirror->shard->number, c->skips[MIRROR_SKIP_SENT], c->bundles_sent,
-		c->bundles_cloned, c->drops[MIRROR_DROP_TAKEN], c->drops[MIRROR_DROP_NO_FIT]);
-}
-
 void mirror_close(struct shard *shard)
 {
 	struct mirror *mirror = shard->mirror;
 
 	if (!mirror)
 		return;
-	report(mirror);
 	shard->mirror = NULL;
 	env_socket_close(shard->worker.env, mirror->socket);
 	mirror_send_done(mirror);
@@ -64,9 +51,4 @@ void mirror_apply(struct shard *shard, const struct image *image)
 {
 	if (shard->mirror)
 		mirror_send_apply(shard->mirror, image);
-}
-
-const struct mirror_counts *mirror_counts_of(const struct shard *shard)
-{
-	return shard->mirror ? &shard->mirror->counts : NULL;
 }

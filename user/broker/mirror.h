@@ -7,7 +7,6 @@
 #pragma once
 
 #include "broker/shard.h"
-#include "replica/mirror_counts.h"
 
 struct mirror;
 
@@ -22,6 +21,3 @@ void mirror_apply(struct shard *shard, const struct image *image);
  * together with the others of its slot. */
 void mirror_appended(struct hosted *hosted, const struct mirror_section *section,
 		     int64_t end_offset);
-
-/* NULL: nothing is mirrored here. */
-const struct mirror_counts *mirror_counts_of(const struct shard *shard);

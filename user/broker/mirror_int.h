@@ -29,7 +29,7 @@ struct mirror_source {
 struct mirror {
 	struct shard *shard;
 	struct env_socket *socket;
-	struct mirror_counts counts;
+	struct mirror_counts *counts; /* the worker's */
 
 	/* Sending: by slot; NULL: this shard never mirrored it. */
 	struct mirror_channel **channels;

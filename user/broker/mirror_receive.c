@@ -75,7 +75,8 @@ static enum mirror_drop take_section(struct mirror *mirror, int32_t sender,
 	if (!hosted)
 		return MIRROR_DROP_NOT_FOLLOWED;
 	drop = replica_follow_mirror(hosted->replica, sender, section, &appended);
-	mirror->counts.bytes_taken += (uint64_t)appended;
+	counter_add(&mirror->shard->worker.counters, COUNTER_REPLICATION_IN_BYTES,
+		    (uint64_t)appended);
 	if (appended > 0)
 		fetcher_position_moved(mirror->shard, hosted->replica); /* invariant 3 */
 	return drop;
@@ -100,7 +101,7 @@ static enum mirror_drop take_bundle(struct mirror *mirror, const struct mirror_r
 		return drop;
 	while ((rc = mirror_section_next(&in, &section)) > 0) {
 		drop = take_section(mirror, received->head.sender, &section);
-		mirror->counts.drops[drop]++;
+		mirror->counts->drops[drop]++;
 	}
 	return rc < 0 ? MIRROR_DROP_ODD : MIRROR_DROP_TAKEN;
 }
@@ -111,7 +112,7 @@ static void bundle_arrived(struct mirror *mirror, struct mirror_received *receiv
 	enum mirror_drop drop = take_bundle(mirror, received);
 
 	if (drop != MIRROR_DROP_TAKEN)
-		mirror->counts.drops[drop]++;
+		mirror->counts->drops[drop]++;
 }
 
 static void bundle_run(struct env *here, struct env_message *message)
@@ -144,7 +145,7 @@ static void bundle_whole(struct mirror *mirror, struct mirror_received *received
 	    atomic_fetch_add(&owner->mirror->waiting, 1) >= MIRROR_WAITING_BUNDLES) {
 		if (owner->mirror)
 			atomic_fetch_sub(&owner->mirror->waiting, 1);
-		mirror->counts.drops[MIRROR_DROP_NO_MEMORY]++;
+		mirror->counts->drops[MIRROR_DROP_NO_MEMORY]++;
 		mem_free(received);
 		return;
 	}
@@ -195,7 +196,7 @@ static enum mirror_drop take_piece(struct mirror *mirror, const struct net_addre
 		return drop;
 	drop = mirror_assembly_take(&source_get(mirror, arrival.sender)->assembly, &arrival,
 				    env_now_us(mirror->shard->worker.env), &received, &given_up);
-	mirror->counts.drops[MIRROR_DROP_SUPERSEDED] += given_up;
+	mirror->counts->drops[MIRROR_DROP_SUPERSEDED] += given_up;
 	if (received)
 		bundle_whole(mirror, received);
 	return drop;
@@ -210,7 +211,7 @@ static void take_datagrams(struct mirror *mirror, const struct env_datagrams *ar
 				   left < arrived->segment_bytes ? left : arrived->segment_bytes);
 
 		if (drop != MIRROR_DROP_TAKEN)
-			mirror->counts.drops[drop]++;
+			mirror->counts->drops[drop]++;
 	}
 }
 

@@ -48,7 +48,7 @@ static void channel_set_members(struct mirror *mirror, struct mirror_channel *ch
 {
 	if (channel->members.id == members->id)
 		return;
-	mirror->counts.skips[MIRROR_SKIP_UNSENT] += channel->batches; /* invariant 2 */
+	mirror->counts->skips[MIRROR_SKIP_UNSENT] += channel->batches; /* invariant 2 */
 	channel_empty(channel);
 	channel->members = *members;
 }
@@ -133,17 +133,21 @@ static unsigned send_pieces(struct mirror *mirror, const struct mirror_channel *
 
 static void channel_send(struct mirror *mirror, struct mirror_channel *channel)
 {
-	struct mirror_counts *counts = &mirror->counts;
+	struct mirror_counts *counts = mirror->counts;
 	bool cloned = is_cloned(mirror, channel);
 	struct mirror_pieces pieces;
+	unsigned reached;
 
 	mirror_bundle_cut(&channel->bundle, channel->key, &channel->origin,
 			  channel->next_sequence++, cloned ? MIRROR_CLONE : 0, &pieces);
-	if (send_pieces(mirror, channel, &pieces, cloned) > 0) {
+	reached = send_pieces(mirror, channel, &pieces, cloned);
+	if (reached > 0) {
 		counts->skips[MIRROR_SKIP_SENT] += channel->batches;
 		counts->bundles_sent++;
 		counts->bundles_cloned += cloned;
-		counts->bytes_sent += channel->bundle.bytes.size;
+		counter_add(&mirror->shard->worker.counters, COUNTER_REPLICATION_OUT_BYTES,
+			    channel->bundle.bytes.size *
+				    (cloned ? (unsigned)channel->members.count : reached));
 	} else {
 		counts->skips[MIRROR_SKIP_UNSENT] += channel->batches;
 	}
@@ -231,7 +235,7 @@ void mirror_appended(struct hosted *hosted, const struct mirror_section *section
 		return;
 	skip = gather(mirror, hosted, section, end_offset);
 	if (skip != MIRROR_SKIP_SENT) /* which is counted when it has happened */
-		mirror->counts.skips[skip]++;
+		mirror->counts->skips[skip]++;
 }
 
 void mirror_send_done(struct mirror *mirror)

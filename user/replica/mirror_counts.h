@@ -47,17 +47,15 @@ struct mirror_counts {
 	uint64_t drops[MIRROR_DROP_COUNT]; /* TAKEN counts sections */
 	uint64_t skips[MIRROR_SKIP_COUNT]; /* of batches */
 	uint64_t bundles_sent;             /* to however many */
-	uint64_t bundles_cloned;           /* of them: the kernel sends the copies */
-	uint64_t bytes_sent;               /* records, once for each bundle */
-	uint64_t bytes_taken;              /* records that were appended */
+	uint64_t bundles_cloned;           /* of them: the kernel made the copies */
 };
 
-/* Adds `more` (NULL: nothing) to the sum: all are numbers of one kind. */
+/* Adds `more` to the sum: all are numbers of one kind. */
 static inline void mirror_counts_add(struct mirror_counts *sum, const struct mirror_counts *more)
 {
 	uint64_t *to = (uint64_t *)sum;
 	const uint64_t *from = (const uint64_t *)more;
 
-	for (size_t i = 0; more && i < sizeof(*sum) / sizeof(*to); i++)
+	for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
 		to[i] += from[i];
 }
