@@ -221,6 +221,15 @@ static int check_format(struct command *command, struct os_process *process, str
 	return checked.result;
 }
 
+static int check_directory_ids(const struct format_options *format)
+{
+	for (int32_t i = 0; i < format->voter_count; i++)
+		if (uuid_is_zero(format->voters[i].voter.directory_id))
+			return complain("--initial-controllers: every voter needs its directory "
+					"id: NODE@HOST:PORT:DIRECTORY-ID");
+	return 0;
+}
+
 static int run_format(struct command *command, struct os_process *process, struct env *env)
 {
 	struct voter_address voters[QUORUM_MOST_VOTERS] = {0};
@@ -236,17 +245,14 @@ static int run_format(struct command *command, struct os_process *process, struc
 	if (rc < 0)
 		return complain(error);
 	format.voter_count = rc;
-	for (int32_t i = 0; i < rc; i++)
-		if (uuid_is_zero(voters[i].voter.directory_id))
-			return complain(
-				"--initial-controllers: every voter needs its directory id: "
-				"NODE@HOST:PORT:DIRECTORY-ID");
-	rc = check_format(command, process, env, &format);
-	if (rc == 0)
-		rc = data_folder_format(env, &command->settings, &command->addresses, &format);
+	rc = check_directory_ids(&format);
+	if (rc == 0 &&
+	    (check_format(command, process, env, &format) < 0 ||
+	     data_folder_format(env, &command->settings, &command->addresses, &format) < 0))
+		rc = EXIT_FAILURE;
 	for (int32_t i = 0; i < format.voter_count; i++)
 		image_endpoint_done(&voters[i].endpoint);
-	return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return rc;
 }
 
 /* ---- running ---- */

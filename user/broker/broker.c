@@ -94,8 +94,7 @@ void broker_free(struct broker *broker)
 	for (unsigned i = 0; broker->shards && i < broker->shard_count; i++)
 		shard_free(broker->shards[i]);
 	recovery_free(broker->recovery);
-	for (int i = 0; i < QUORUM_MOST_VOTERS; i++)
-		image_endpoint_done(&broker->identity.voters[i].endpoint);
+	identity_done(&broker->identity);
 	mem_free(broker->shards);
 	mem_free(broker->envs);
 	mem_free(broker);

@@ -89,6 +89,12 @@ static int take_meta(struct env *env, const struct meta_file *meta, struct ident
 	return 0;
 }
 
+void identity_done(struct identity *identity)
+{
+	for (int i = 0; i < QUORUM_MOST_VOTERS; i++)
+		image_endpoint_done(&identity->voters[i].endpoint);
+}
+
 /* Returns 0, -ENOENT, or -errno after an error line. */
 static int read_meta(struct env *env, const struct broker_settings *settings,
 		     struct identity *identity)
@@ -222,8 +228,9 @@ static int format_folder(struct env *env, const struct broker_settings *settings
 		env_log(env, LOG_ERROR,
 			"%s is formatted already, for cluster %s; use an empty directory",
 			settings->log_dirs, there.cluster_id);
-		return -EEXIST;
+		rc = -EEXIST;
 	}
+	identity_done(&there);
 	if (rc != -ENOENT)
 		return rc;
 	rc = format_log(env, settings, addresses, options);
@@ -326,8 +333,10 @@ int data_folder_open(struct env *env, const struct broker_settings *settings,
 		rc = check_identity(env, settings, &identity);
 	if (rc == 0 && addresses->listeners[IMAGE_INTERNAL].host)
 		rc = data_folder_read_secret(env, settings, &identity);
-	if (rc < 0)
+	if (rc < 0) {
+		identity_done(&identity);
 		return rc;
+	}
 	identity.incarnation = random_uuid(env);
 	*ret_identity = identity;
 	return 0;

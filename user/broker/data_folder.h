@@ -15,6 +15,8 @@ enum { DATA_FOLDER_FORMAT = 1 };
  * or -errno after an error line. */
 int data_folder_open(struct env *env, const struct broker_settings *settings,
 		     const struct broker_addresses *addresses, struct identity *ret_identity);
+/* Frees what an identity holds. */
+void identity_done(struct identity *identity);
 
 struct format_options {
 	const char *cluster_id;
