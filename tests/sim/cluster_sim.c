@@ -43,7 +43,6 @@ struct scenario {
 	bool disk_errors, rots; /* and of disks */
 	/* The only broker whose disk loses what was flushed: acknowledged records lie on two. */
 	int32_t unlucky;
-	bool unlucky_lost; /* a flush of its failed: what it kept since may be in memory only */
 	unsigned errors_armed;
 };
 
@@ -107,15 +106,14 @@ static void isolate(struct scenario *c)
 	}
 }
 
-/* One host, or the whole room. Where a flush has failed, a power cut may take what a second flush
- * seemed to keep (R46), which no recovery can know. */
+/* One host, or the whole room. */
 static void cut_power(struct scenario *c)
 {
 	bool all = sim_random_below(&c->random, 2);
 	int32_t broker = draw_broker(c);
 
 	for (int32_t i = 1; i <= (int32_t)c->brokers; i++)
-		if ((all || i == broker) && !(c->unlucky_lost && i == c->unlucky))
+		if (all || i == broker)
 			sim_power_cut(c->s, i);
 }
 
@@ -154,7 +152,6 @@ static void fail_a_disk(struct scenario *c)
 		flush ? "flush" : "write");
 	sim_disk_fail_next(sim_process_disk(sim_broker(c->s, broker)),
 			   flush ? SIM_SYNC : SIM_WRITE, skip, rc);
-	c->unlucky_lost |= flush;
 	c->errors_armed++;
 }
 
@@ -200,7 +197,7 @@ static void flip_some(struct scenario *c)
 static void rot(struct scenario *c)
 {
 	gather(c);
-	if (c->power && !c->unlucky_lost && sim_random_below(&c->random, 2)) {
+	if (c->power && sim_random_below(&c->random, 2)) {
 		for (unsigned i = 1; i <= c->brokers; i++)
 			sim_power_cut(c->s, (int32_t)i);
 	} else {

@@ -269,12 +269,11 @@ static void apply_change(struct names *names, const struct change *change)
 static void folder_change(struct node *folder, const char *gone, const char *name,
 			  struct node *node)
 {
-	struct change change = {.gone = mem_string(gone), .name = mem_string(name)};
+	struct change change = {mem_string(gone), mem_string(name), node ? node_ref(node) : NULL};
 
-	change.node = node ? node_ref(node) : NULL;
 	apply_change(&folder->names_now, &change);
-	folder->changes = mem_resize(folder->changes,
-				     (folder->change_count + 1) * sizeof(*folder->changes));
+	folder->changes =
+		mem_resize(folder->changes, (folder->change_count + 1) * sizeof(change));
 	folder->changes[folder->change_count++] = change;
 }
 
@@ -359,9 +358,8 @@ int sim_disk_open(struct sim_disk *disk, const char *path, unsigned flags, struc
 	if (rc < 0)
 		return rc;
 	file = mem_alloc(sizeof(*file));
-	*file = (struct env_file){.disk = disk, .node = node_ref(node), .references = 1,
-				  .generation = disk->generation,
-				  .writable = (flags & ENV_OPEN_WRITE) != 0};
+	*file = (struct env_file){disk, node_ref(node), 1, disk->generation,
+				  (flags & ENV_OPEN_WRITE) != 0};
 	if ((flags & ENV_OPEN_TRUNCATE) && node->now.size > 0)
 		sim_disk_truncate(file, 0);
 	*ret = file;
@@ -601,10 +599,8 @@ int sim_disk_folder_create(struct sim_disk *disk, const char *path)
 	char *name;
 	struct node *folder = find_parent(disk, path, &name);
 	struct node *node = folder ? find_node(disk, path) : NULL;
-	int rc = folder ? 0 : -ENOENT;
+	int rc = !folder ? -ENOENT : node && !node->is_folder ? -EEXIST : 0;
 
-	if (node && !node->is_folder)
-		rc = -EEXIST;
 	if (folder && !node) {
 		node = node_new(true);
 		folder_change(folder, NULL, name, node);
@@ -622,6 +618,21 @@ int sim_disk_folder_sync(struct sim_disk *disk, const char *path)
 	if (rc == 0)
 		sync_folder(folder);
 	return rc;
+}
+
+static int sync_below(struct sim_disk *disk, struct node *node)
+{
+	struct env_file file = {disk, node, 1, disk->generation, false};
+	int rc = sim_disk_sync(&file);
+
+	for (size_t i = 0; rc == 0 && i < node->names_now.count; i++)
+		rc = sync_below(disk, node->names_now.entries[i].node);
+	return rc;
+}
+
+int sim_disk_sync_all(struct sim_disk *disk)
+{
+	return sync_below(disk, disk->root);
 }
 
 int sim_disk_folder_list(struct sim_disk *disk, const char *path,
@@ -695,8 +706,7 @@ static void undo_flush(struct sim_flush *flush)
 /* What of `now` had reached the disk. */
 static void lose_pages(struct sim_disk *disk, struct node *node)
 {
-	int64_t cut_page = node->truncated_at == INT64_MAX ? INT64_MAX
-							   : node->truncated_at / PAGE_BYTES;
+	int64_t cut_page = node->truncated_at / PAGE_BYTES;
 	bool size_kept = draw(disk, 2) == 0;
 	int64_t grown = node->now.size - node->kept.size;
 

@@ -34,6 +34,7 @@ int sim_disk_sync(struct env_file *file); /* a file or, opened for reading, a fo
 void sim_disk_warm(struct env_file *file, int64_t position, size_t size); /* read ahead */
 int sim_disk_folder_create(struct sim_disk *disk, const char *path);
 int sim_disk_folder_sync(struct sim_disk *disk, const char *path);
+int sim_disk_sync_all(struct sim_disk *disk); /* as one sync, of every file and folder */
 int sim_disk_folder_list(struct sim_disk *disk, const char *path,
 			 void (*each)(void *context, const char *name), void *context);
 int sim_disk_rename(struct sim_disk *disk, const char *from, const char *to);

@@ -144,6 +144,12 @@ static int folder_sync(struct env *env, const char *path)
 	return sim_disk_folder_sync(of(env)->disk, path);
 }
 
+static int file_system_sync(struct env *env, const char *path)
+{
+	(void)path;
+	return sim_disk_sync_all(of(env)->disk);
+}
+
 static int folder_list(struct env *env, const char *path,
 		       void (*each)(void *context, const char *name), void *context)
 {
@@ -211,6 +217,7 @@ static const struct env_ops operations = {
 	.file_sync = file_sync,
 	.folder_create = folder_create,
 	.folder_sync = folder_sync,
+	.file_system_sync = file_system_sync,
 	.folder_list = folder_list,
 	.path_rename = path_rename,
 	.path_remove = path_remove,

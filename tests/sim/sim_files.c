@@ -125,6 +125,13 @@ int sim_folder_sync(struct env *env, const char *path)
 	return is_over(env) ? -EIO : sim_disk_folder_sync(disk_of(env), path);
 }
 
+int sim_file_system_sync(struct env *env, const char *path)
+{
+	(void)path;
+	wait_for_disk(env);
+	return is_over(env) ? -EIO : sim_disk_sync_all(disk_of(env));
+}
+
 int sim_folder_list(struct env *env, const char *path,
 		    void (*each)(void *context, const char *name), void *context)
 {

@@ -145,6 +145,7 @@ int sim_file_truncate(struct env *env, struct env_file *file, int64_t size);
 int sim_file_sync(struct env *env, struct env_file *file);
 int sim_folder_create(struct env *env, const char *path);
 int sim_folder_sync(struct env *env, const char *path);
+int sim_file_system_sync(struct env *env, const char *path);
 int sim_folder_list(struct env *env, const char *path,
 		    void (*each)(void *context, const char *name), void *context);
 int sim_folder_lock(struct env *env, const char *path);

@@ -294,6 +294,7 @@ const struct env_ops sim_ops = {
 	.file_sync = sim_file_sync,
 	.folder_create = sim_folder_create,
 	.folder_sync = sim_folder_sync,
+	.file_system_sync = sim_file_system_sync,
 	.folder_list = sim_folder_list,
 	.folder_lock = sim_folder_lock,
 	.path_rename = sim_path_rename,

@@ -138,6 +138,9 @@ struct env_ops {
 	int (*folder_list)(struct env *env, const char *path,
 			   void (*each)(void *context, const char *name),
 			   void *context); /* sorted by name, without . and .. */
+	/* Everything that was written on that path's file system, names too; the price does not
+	 * grow with the number of files. */
+	int (*file_system_sync)(struct env *env, const char *path);
 	int (*folder_lock)(struct env *env, const char *path); /* for the process's life; -EBUSY */
 	int (*path_rename)(struct env *env, const char *from, const char *to);
 	int (*path_remove)(struct env *env, const char *path); /* a file or an empty folder */
@@ -318,6 +321,11 @@ static inline int env_folder_list(struct env *env, const char *path,
 				  void (*each)(void *context, const char *name), void *context)
 {
 	return env->ops->folder_list(env, path, each, context);
+}
+
+static inline int env_file_system_sync(struct env *env, const char *path)
+{
+	return env->ops->file_system_sync(env, path);
 }
 
 static inline int env_folder_lock(struct env *env, const char *path)

@@ -30,6 +30,7 @@ int broker_open(const struct broker_options *options, struct env **envs, unsigne
 		.segment_bytes = options->settings->segment_bytes,
 		.index_interval_bytes = (int32_t)options->settings->index_interval_bytes,
 		.producer_expiry_ms = options->settings->producer_expiry_ms,
+		.flush_ack = options->settings->flush == FLUSH_ACK,
 	};
 	int rc;
 

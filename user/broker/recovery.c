@@ -22,6 +22,8 @@ struct recovering {
 	const struct broker_settings *settings;
 	const struct plog_options *options;
 	struct recovery *recovery;
+	struct plog **logs; /* open until all of them are durable */
+	size_t log_count;
 	int result;
 };
 
@@ -131,6 +133,12 @@ static void note_corrupt(struct recovering *r, struct uuid topic_id)
 	recovery->corrupt_count = (int32_t)count;
 }
 
+static void keep_log(struct recovering *r, struct plog *log)
+{
+	r->logs = mem_resize(r->logs, (r->log_count + 1) * sizeof(struct plog *));
+	r->logs[r->log_count++] = log;
+}
+
 static void recover_log(struct recovering *r, const char *name, int32_t partition)
 {
 	char *folder = mem_format("%s/%s", r->settings->log_dirs, name);
@@ -144,7 +152,7 @@ static void recover_log(struct recovering *r, const char *name, int32_t partitio
 		mem_free(folder);
 		return;
 	}
-	rc = plog_open(r->env, folder, topic_id, r->options, false, &opening, &log);
+	rc = plog_recover(r->env, folder, topic_id, r->options, &opening, &log);
 	if (rc < 0) {
 		env_log(r->env, LOG_ERROR, "%s: cannot be recovered: %s", folder, strerror(-rc));
 		r->result = rc;
@@ -163,7 +171,7 @@ static void recover_log(struct recovering *r, const char *name, int32_t partitio
 				folder, (long long)opening.corrupt_offset);
 			note_corrupt(r, topic_id);
 		}
-		plog_close(log);
+		keep_log(r, log);
 	}
 	mem_free(folder);
 }
@@ -181,10 +189,37 @@ static void recover_entry(void *context, const char *name)
 	recover_log(r, name, (int32_t)partition);
 }
 
+/* One sync for all: the time of a start must not grow by some fsyncs for each partition. */
+static int settle_logs(struct recovering *r)
+{
+	int rc = r->log_count ? env_file_system_sync(r->env, r->settings->log_dirs) : 0;
+
+	for (size_t i = 0; rc == 0 && i < r->log_count; i++)
+		rc = plog_recovered(r->logs[i]);
+	return rc == 0 && r->log_count ? env_file_system_sync(r->env, r->settings->log_dirs) : rc;
+}
+
+static int recover_logs(struct recovering *r)
+{
+	int rc = env_folder_list(r->env, r->settings->log_dirs, recover_entry, r);
+
+	if (rc >= 0)
+		rc = r->result;
+	if (rc == 0)
+		rc = settle_logs(r);
+	for (size_t i = 0; i < r->log_count; i++)
+		plog_close(r->logs[i]);
+	mem_free(r->logs);
+	return rc;
+}
+
 int recovery_run(struct env *env, const struct broker_settings *settings,
 		 const struct plog_options *options, struct recovery **ret_recovery)
 {
-	struct recovering r = {env, settings, options, mem_alloc(sizeof(struct recovery)), 0};
+	struct recovering r = {.env = env,
+			       .settings = settings,
+			       .options = options,
+			       .recovery = mem_alloc(sizeof(struct recovery))};
 	char boot_id[BOOT_ID_BYTES];
 	bool cache_is_safe;
 	int rc;
@@ -194,11 +229,8 @@ int recovery_run(struct env *env, const struct broker_settings *settings,
 	r.recovery->was_clean = take_clean_mark(env, settings->log_dirs);
 	cache_is_safe = page_cache_is_safe(env, settings->log_dirs, boot_id);
 	rc = write_run(env, settings, boot_id);
-	if (rc == 0 && !r.recovery->was_clean) {
-		rc = env_folder_list(env, settings->log_dirs, recover_entry, &r);
-		if (rc >= 0)
-			rc = r.result;
-	}
+	if (rc == 0 && !r.recovery->was_clean)
+		rc = recover_logs(&r);
 	if (rc < 0) {
 		env_log(env, LOG_ERROR, "%s: recovery failed: %s", settings->log_dirs,
 			strerror(-rc));

@@ -143,6 +143,7 @@ struct shard *shard_new(struct broker *broker, struct env *env, unsigned number)
 		.segment_bytes = settings->segment_bytes,
 		.index_interval_bytes = (int32_t)settings->index_interval_bytes,
 		.producer_expiry_ms = settings->producer_expiry_ms,
+		.flush_ack = settings->flush == FLUSH_ACK,
 	};
 	mirror_open(shard);
 	shard->tick.fire = shard_tick;

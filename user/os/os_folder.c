@@ -28,20 +28,31 @@ int os_folder_create(struct env *env, const char *path)
 	return S_ISDIR(status.st_mode) ? 0 : -ENOTDIR;
 }
 
-int os_folder_sync(struct env *env, const char *path)
+static int sync_folder(const char *path, int (*sync_descriptor)(int fd))
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int rc;
 
-	(void)env;
 	if (fd < 0)
 		return -errno;
 	do
-		rc = fsync(fd);
+		rc = sync_descriptor(fd);
 	while (rc < 0 && errno == EINTR);
 	rc = rc < 0 ? -errno : 0;
 	close(fd);
 	return rc;
+}
+
+int os_folder_sync(struct env *env, const char *path)
+{
+	(void)env;
+	return sync_folder(path, fsync);
+}
+
+int os_file_system_sync(struct env *env, const char *path)
+{
+	(void)env;
+	return sync_folder(path, syncfs);
 }
 
 /* ---- listing ---- */

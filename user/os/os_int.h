@@ -125,6 +125,7 @@ struct os_folder_lock {
 
 int os_folder_create(struct env *env, const char *path);
 int os_folder_sync(struct env *env, const char *path);
+int os_file_system_sync(struct env *env, const char *path);
 int os_folder_list(struct env *env, const char *path, void (*each)(void *context, const char *name),
 		   void *context);
 int os_folder_lock(struct env *env, const char *path);

@@ -35,6 +35,7 @@ static const struct env_ops os_ops = {
 	.file_sync = os_file_sync,
 	.folder_create = os_folder_create,
 	.folder_sync = os_folder_sync,
+	.file_system_sync = os_file_system_sync,
 	.folder_list = os_folder_list,
 	.folder_lock = os_folder_lock,
 	.path_rename = os_path_rename,

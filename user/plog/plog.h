@@ -32,6 +32,10 @@ struct plog_options {
 	int32_t index_interval_bytes;   /* at most one index entry for so many bytes */
 	int64_t producer_expiry_ms;     /* producer ids unused for longer are forgotten */
 	bool compacted;                 /* offsets may be missing between batches */
+	/* What is flushed is what counts: after an unclean start all above the recovery point is
+	 * written again before it is flushed (R46). Without it nobody relies on more than the page
+	 * cache, and what may be a whole segment is left alone. */
+	bool flush_ack;
 };
 
 /* What opening found; the broker reports it (R38, R45, R48). */
@@ -54,6 +58,14 @@ struct plog_opening {
 int plog_open(struct env *env, const char *folder, struct uuid topic_id,
 	      const struct plog_options *options, bool clean, struct plog_opening *ret_opening,
 	      struct plog **ret_log);
+
+/* As plog_open() after an unclean start, for many logs: nothing is fsynced yet. The caller makes
+ * the file system durable once for all (env_file_system_sync()), then calls plog_recovered() for
+ * each, which notes it in the recovery point, and makes it durable once more. WAITS. */
+int plog_recover(struct env *env, const char *folder, struct uuid topic_id,
+		 const struct plog_options *options, struct plog_opening *ret_opening,
+		 struct plog **ret_log);
+int plog_recovered(struct plog *log);
 
 /* Drops the object; files stay as they are. For a clean shutdown call plog_close_clean() instead,
  * which flushes (WAITS) and writes snapshot, epochs and recovery point first; unless it returns 0

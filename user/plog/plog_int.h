@@ -105,9 +105,13 @@ int plog_write_point_at(struct plog *log, int64_t offset);
 /* Something was removed or cut: what a running round proves is no longer what it set out to. */
 void plog_void_round(struct plog *log);
 
-/* ---- recovery.c ---- */
+/* ---- settle.c ---- */
 /* Makes all of the log durable, and then the recovery point at its end. WAITS. */
 int plog_settle(struct plog *log);
+/* R46: dirties what is stored from offset on, so that the next flush writes it. WAITS. */
+int plog_write_again(struct plog *log, int64_t offset);
+
+/* ---- recovery.c ---- */
 /* The mark that outlives a restart, however clean (R48). WAITS. */
 int plog_mark_corrupt(struct plog *log, bool corrupt);
 

@@ -1,6 +1,6 @@
 /* Owns opening a log: what is believed, what is checked, what is cut (R45, R48).
  *
- *     claim folder --> recovery point --> segments --> judge --> epochs, producers --> settle
+ *     claim folder --> recovery point --> segments --> judge --> epochs, producers --> settle.c
  *                                         load | scan    |
  *                                                        +--> whole | cut (R45) | corrupt (R48)
  *
@@ -30,11 +30,12 @@ struct opening {
 	struct plog *log;
 	struct plog_names bases; /* of the segments on disk */
 	struct recovery_point point;
-	int64_t epochs_to;       /* what point.epochs_crc covers */
-	int64_t scanned_from;    /* base of the first segment that was scanned; INT64_MAX: none */
+	int64_t epochs_to;    /* what point.epochs_crc covers */
+	int64_t scanned_from; /* base of the first segment that was scanned; INT64_MAX: none */
 	bool clean;
+	bool is_batch; /* one of many logs: plog_recover() */
 	bool point_known;
-	bool bad;                /* a bad batch or a hole right behind the last segment loaded */
+	bool bad; /* a bad batch or a hole right behind the last segment loaded */
 };
 
 /* ---- the recovery point ---- */
@@ -198,8 +199,8 @@ static int cut_leftover(struct plog *log, struct segment *segment, int64_t next_
 static int join_segments(struct opening *o, struct segment *segment, bool sound, int64_t next_base)
 {
 	struct plog *log = o->log;
-	bool longer = segment->end_offset > next_base ||
-		      (segment->end_offset == next_base && !sound);
+	bool longer =
+		segment->end_offset > next_base || (segment->end_offset == next_base && !sound);
 	int rc = longer ? cut_leftover(log, segment, next_base) : 0;
 
 	if (rc < 0)
@@ -393,45 +394,7 @@ static int rebuild_state(struct opening *o)
 	return rc;
 }
 
-/* ---- settling ---- */
-
-static int sync_segments(struct plog *log)
-{
-	int rc = 0;
-
-	for (size_t i = 0; rc == 0 && i < log->segment_count; i++) {
-		struct segment *segment = log->segments[i];
-
-		/* What a ticket under way covers is not durable before it comes back. */
-		if (segment->unflushed_from != SEGMENT_FLUSHED ||
-		    segment->end_offset > log->durable_offset)
-			rc = env_file_sync(log->env, segment->file);
-		if (rc == 0)
-			segment->unflushed_from = SEGMENT_FLUSHED;
-	}
-	return rc;
-}
-
-int plog_settle(struct plog *log)
-{
-	bool point_is_new = !log->point_file.file;
-	int rc = sync_segments(log);
-
-	if (rc == 0)
-		rc = plog_sync_snapshots(log);
-	if (rc == 0)
-		rc = env_folder_sync(log->env, log->folder);
-	if (rc < 0)
-		return rc;
-	log->folder_dirty = false;
-	log->point_must_flush = false;
-	log->durable_offset = plog_end_offset(log);
-	rc = plog_write_point(log);
-	if (rc == 0)
-		rc = env_file_sync(log->env, log->point_file.file);
-	/* Its name, too: a torn tail without a known point counts as corrupt. */
-	return rc == 0 && point_is_new ? env_folder_sync(log->env, log->folder) : rc;
-}
+/* ---- opening ---- */
 
 static int open_log(struct opening *o, struct plog_opening *ret)
 {
@@ -453,15 +416,18 @@ static int open_log(struct opening *o, struct plog_opening *ret)
 	log->durable_offset = plog_end_offset(log);
 	if (log->corrupt || (o->clean && !ret->created))
 		return 0;
-	return plog_settle(log);
+	if (!o->clean && log->options.flush_ack)
+		rc = plog_write_again(log, o->point_known ? o->point.offset : 0);
+	return rc < 0 || o->is_batch ? rc : plog_settle(log);
 }
 
-int plog_open(struct env *env, const char *folder, struct uuid topic_id,
-	      const struct plog_options *options, bool clean, struct plog_opening *ret_opening,
-	      struct plog **ret_log)
+static int open_folder(struct env *env, const char *folder, struct uuid topic_id,
+		       const struct plog_options *options, bool clean, bool is_batch,
+		       struct plog_opening *ret_opening, struct plog **ret_log)
 {
 	struct plog *log = mem_alloc(sizeof(*log));
-	struct opening o = {.log = log, .clean = clean, .scanned_from = INT64_MAX};
+	struct opening o = {
+		.log = log, .clean = clean, .is_batch = is_batch, .scanned_from = INT64_MAX};
 	struct plog_opening found = {0};
 	int rc;
 
@@ -481,4 +447,18 @@ int plog_open(struct env *env, const char *folder, struct uuid topic_id,
 	*ret_opening = found;
 	*ret_log = log;
 	return 0;
+}
+
+int plog_open(struct env *env, const char *folder, struct uuid topic_id,
+	      const struct plog_options *options, bool clean, struct plog_opening *ret_opening,
+	      struct plog **ret_log)
+{
+	return open_folder(env, folder, topic_id, options, clean, false, ret_opening, ret_log);
+}
+
+int plog_recover(struct env *env, const char *folder, struct uuid topic_id,
+		 const struct plog_options *options, struct plog_opening *ret_opening,
+		 struct plog **ret_log)
+{
+	return open_folder(env, folder, topic_id, options, false, true, ret_opening, ret_log);
 }

@@ -72,12 +72,10 @@ int plog_sync_snapshots(struct plog *log)
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < log->segment_count; i++) {
-		struct segment *segment = log->segments[i];
+		const struct segment *segment = log->segments[i];
 
 		if (segment->snapshot_dirty || segment->base_offset > log->durable_offset)
 			rc = plog_sync_snapshot(log, segment->base_offset);
-		if (rc == 0)
-			segment->snapshot_dirty = false;
 	}
 	return rc;
 }

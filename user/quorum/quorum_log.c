@@ -44,6 +44,7 @@ int quorum_log_open(struct env *env, const char *folder, bool clean, struct plog
 		.segment_bytes = SEGMENT_BYTES,
 		.index_interval_bytes = INDEX_INTERVAL_BYTES,
 		.producer_expiry_ms = INT64_MAX,
+		.flush_ack = true,
 	};
 	struct plog_opening opening = {0};
 	struct plog *log;

@@ -67,6 +67,7 @@ static inline int fixture_setup(void **state)
 		.segment_bytes = 1 << 20,
 		.index_interval_bytes = 256,
 		.producer_expiry_ms = 1000 * 1000,
+		.flush_ack = true,
 	};
 	fixture_boot(f);
 	sim_disk_folder_create(f->disk, "data");

@@ -80,6 +80,63 @@ static void r38_recovery_fsyncs_what_it_keeps(void **state)
 	}
 }
 
+/* The kernel marks pages clean whose flush failed, and a flush after it succeeds without them. */
+static void r46_what_a_failed_flush_gave_up_is_written_again(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.segment_bytes = 1000; /* above the recovery point there are several */
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		int64_t end_offset;
+
+		fixture_close_clean(f);
+		fixture_open(f, true);
+		promise(f, 2);
+		fixture_lead(f, 1, 30, 3);
+		end_offset = plog_end_offset(f->log);
+		sim_disk_fail_next(f->disk, SIM_SYNC, (unsigned)seed % 4, -EIO);
+		fixture_flush(f);
+		assert_true(plog_is_offline(f->log));
+		fixture_crash(f, SIM_KILL, 0);
+		fixture_open(f, false);
+		assert_int_equal(plog_durable_offset(f->log), end_offset);
+		fixture_crash(f, SIM_POWER, seed);
+		fixture_open(f, false);
+		assert_false(f->opening.cut || f->opening.corrupt);
+		assert_int_equal(plog_end_offset(f->log), end_offset);
+	}
+}
+
+/* Many logs are recovered with two syncs in all. */
+static void r38_logs_that_are_recovered_together_are_as_durable(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.segment_bytes = 1000;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		uint64_t syncs;
+		int64_t end_offset;
+
+		fixture_lead(f, (int32_t)seed, 30, 3);
+		end_offset = plog_end_offset(f->log);
+		fixture_crash(f, SIM_KILL, 0);
+		syncs = sim_disk_calls(f->disk, SIM_SYNC);
+		assert_int_equal(plog_recover(f->env, FOLDER, f->topic_id, &f->options, &f->opening,
+					      &f->log),
+				 0);
+		f->closed = false;
+		assert_int_equal(sim_disk_calls(f->disk, SIM_SYNC), syncs);
+		assert_int_equal(env_file_system_sync(f->env, "."), 0);
+		assert_int_equal(plog_recovered(f->log), 0);
+		assert_int_equal(env_file_system_sync(f->env, "."), 0);
+		assert_int_equal(plog_durable_offset(f->log), end_offset);
+		fixture_crash(f, SIM_POWER, seed);
+		fixture_open(f, false);
+		assert_false(f->opening.cut || f->opening.corrupt);
+		assert_int_equal(plog_end_offset(f->log), end_offset);
+	}
+}
+
 /* ---- R45 ---- */
 
 static void r45_cut_at_the_first_bad_batch_whatever_follows(void **state)
@@ -192,8 +249,10 @@ static void r45_epochs_and_producers_are_cut_with_it(void **state)
 	promise(f, 2);
 	bytes = batch_bytes(f);
 	for (int i = 0; i < 3; i++)
-		fixture_lead_given(f, 2 + i, (struct given){.records = 1, .producer_id = 5,
-							    .base_sequence = i}, &appended);
+		fixture_lead_given(
+			f, 2 + i,
+			(struct given){.records = 1, .producer_id = 5, .base_sequence = i},
+			&appended);
 	fixture_flip(f, 0, bytes * 4 - 1); /* the second of them */
 	fixture_crash(f, SIM_KILL, 0);
 	fixture_open(f, false);
@@ -527,7 +586,8 @@ static void r48a_the_epoch_cache_is_rebuilt_when_in_doubt(void **state)
 
 		fixture_close_clean(f);
 		assert_int_equal(small_file_write(f->env, FOLDER, EPOCHS_NAME, damage[i / 2],
-						  strlen(damage[i / 2])), 0);
+						  strlen(damage[i / 2])),
+				 0);
 		fixture_open(f, clean);
 		assert_int_equal(f->log->epochs.count, 2);
 		assert_int_equal(plog_epoch_of(f->log, 9), 1);
@@ -562,8 +622,8 @@ static void an_index_that_is_missing_or_wrong_is_rebuilt(void **state)
 		fixture_lead(f, 1, 60, 1);
 		fixture_close_clean(f);
 		if (round == 1)
-			assert_int_equal(env_path_remove(f->env,
-						FOLDER "/00000000000000000000.index"), 0);
+			assert_int_equal(
+				env_path_remove(f->env, FOLDER "/00000000000000000000.index"), 0);
 		else if (round == 2)
 			sim_disk_flip(f->disk, FOLDER "/00000000000000000000.index", 6);
 		else if (round == 3)
@@ -645,6 +705,8 @@ int main(void)
 		TEST(a_clean_close_is_opened_without_a_scan),
 		TEST(what_was_durable_survives_every_power_cut),
 		TEST(r38_recovery_fsyncs_what_it_keeps),
+		TEST(r46_what_a_failed_flush_gave_up_is_written_again),
+		TEST(r38_logs_that_are_recovered_together_are_as_durable),
 		TEST(r45_cut_at_the_first_bad_batch_whatever_follows),
 		TEST(r45_cut_at_a_wrong_base_offset),
 		TEST(r45_cut_at_a_wrong_epoch),
