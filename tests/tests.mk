@@ -9,7 +9,7 @@ E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/ba
 SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim cluster_test)
 # Everything that the suites run and that has to be built: add to it where a link rule is added.
 TEST_PROGRAMS = $(UNIT_TESTS) $(BPF_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) \
-	$(BUILD)/tests/fuzz/wire_fuzz $(BUILD)/tests/fuzz/steer_fuzz $(BUILD)/tests/bench/steer
+	$(patsubst %,$(BUILD)/tests/fuzz/%_fuzz,wire steer mirror) $(BUILD)/tests/bench/steer
 
 .PHONY: unit e2e-programs test-programs sanitized tsan fuzz
 .SECONDEXPANSION:
@@ -67,23 +67,25 @@ $(BUILD)/tests/bench/steer: $(BUILD)/obj/tests/bench/steer.o $(bpf_support) $(ca
 $(BUILD)/tests/fuzz/wire_fuzz: $(BUILD)/obj/tests/fuzz/wire_fuzz.o $(call archives,wire)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
-# The steering programs compiled for user space, always under sanitizers. (BPF reads unaligned.)
-steer_fuzz_sources := $(patsubst %,tests/%.c,fuzz/steer_fuzz fuzz/steer_native \
-	bpf/steer_model bpf/steer_draw bpf/packets)
-steer_fuzz_flags := $(CPPFLAGS) -Itests -Itests/fuzz/native -Ibpf $(ALL_CFLAGS) \
-	-fsanitize=address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all
-steer_fuzz_needs := $(steer_fuzz_sources) bpf/steer.bpf.c \
-	$(wildcard $(addsuffix /*.h,bpf/lib include/bellwether tests/bpf tests/fuzz) \
+# The BPF programs compiled for user space, always under sanitizers (BPF reads unaligned); and with
+# clang's engine, which finds its own frames.
+native_sources = $(patsubst %,tests/%.c,fuzz/$(1)_fuzz fuzz/$(1)_native \
+	bpf/$(1)_model bpf/$(1)_draw bpf/packets)
+native_headers := $(wildcard $(addsuffix /*.h,bpf/lib include/bellwether tests/bpf tests/fuzz) \
 	tests/fuzz/native/bpf/*.h)
-$(BUILD)/tests/fuzz/steer_fuzz: $(steer_fuzz_needs)
-	@mkdir -p $(@D)
-	$(CC) $(steer_fuzz_flags) -o $@ $(steer_fuzz_sources)
-# The same programs with clang's engine, which finds its own frames.
+native_flags := -Itests -Itests/fuzz/native -Ibpf
 engine := $(CLANG) $(CPPFLAGS) -Itests -std=c17 -O1 -g -DFUZZ_ENGINE \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize=alignment -fno-sanitize-recover=all
-$(BUILD)/fuzz/steer_fuzz: $(steer_fuzz_needs)
-	@mkdir -p $(@D)
-	$(engine) -Itests/fuzz/native -Ibpf -o $@ $(steer_fuzz_sources)
+define native_rules
+$(BUILD)/tests/fuzz/$(1)_fuzz: $(call native_sources,$(1)) bpf/$(1).bpf.c $(native_headers)
+	@mkdir -p $$(@D)
+	$(CC) $(CPPFLAGS) $(native_flags) $(ALL_CFLAGS) -fsanitize=address,undefined \
+		-fno-sanitize=alignment -fno-sanitize-recover=all -o $$@ $(call native_sources,$(1))
+$(BUILD)/fuzz/$(1)_fuzz: $(call native_sources,$(1)) bpf/$(1).bpf.c $(native_headers)
+	@mkdir -p $$(@D)
+	$(engine) $(native_flags) -o $$@ $(call native_sources,$(1))
+endef
+$(foreach program,steer mirror,$(eval $(call native_rules,$(program))))
 wire_fuzz_sources := tests/fuzz/wire_fuzz.c $(call sources,wire) $(call sources,base)
 $(BUILD)/fuzz/wire_fuzz: $(wire_fuzz_sources) $(wildcard user/wire/*.h user/base/*.h)
 	@mkdir -p $(@D)
@@ -129,8 +131,8 @@ sanitized: deps
 
 FUZZ_S ?= 60
 fuzz: deps ## let clang's fuzzer loose on frames and requests, FUZZ_S=60 seconds each
-	@$(MAKE) --no-print-directory $(BUILD)/fuzz/steer_fuzz $(BUILD)/fuzz/wire_fuzz
-	@for name in steer wire; do mkdir -p $(BUILD)/fuzz/$$name-corpus && \
+	@$(MAKE) --no-print-directory $(patsubst %,$(BUILD)/fuzz/%_fuzz,steer mirror wire)
+	@for name in steer mirror wire; do mkdir -p $(BUILD)/fuzz/$$name-corpus && \
 		$(BUILD)/fuzz/$${name}_fuzz -max_len=600 -max_total_time=$(FUZZ_S) \
 		-artifact_prefix=$(BUILD)/fuzz/$$name- -verbosity=0 -print_final_stats=1 \
 		$(BUILD)/fuzz/$$name-corpus || exit 1; done

@@ -103,12 +103,12 @@ void veth_detach(struct veth *veth, enum entry_point entry)
 
 /* ---- sockets ---- */
 
-static int bound_socket(const struct veth *veth, uint16_t protocol, int option)
+static int bound_socket(uint32_t if_index, uint16_t protocol, int option)
 {
 	struct sockaddr_ll address = {
 		.sll_family = AF_PACKET,
 		.sll_protocol = htons(protocol),
-		.sll_ifindex = (int)veth->near,
+		.sll_ifindex = (int)if_index,
 	};
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), on = 1, bytes = 1 << 20;
 
@@ -121,14 +121,19 @@ static int bound_socket(const struct veth *veth, uint16_t protocol, int option)
 
 int veth_sender(const struct veth *veth, bool with_header)
 {
-	return bound_socket(veth, 0, with_header ? PACKET_VNET_HDR : PACKET_QDISC_BYPASS);
+	return bound_socket(veth->near, 0, with_header ? PACKET_VNET_HDR : PACKET_QDISC_BYPASS);
 }
 
 int veth_receiver(const struct veth *veth, int patience_s)
 {
 	struct timeval patience = {.tv_sec = patience_s};
-	int fd = bound_socket(veth, ETH_P_ALL, PACKET_IGNORE_OUTGOING);
+	int fd = bound_socket(veth->near, ETH_P_ALL, PACKET_IGNORE_OUTGOING);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	return fd;
+}
+
+int veth_tap(const struct veth *veth)
+{
+	return bound_socket(veth->far, ETH_P_ALL, PACKET_AUXDATA);
 }

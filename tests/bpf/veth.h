@@ -24,3 +24,5 @@ void veth_detach(struct veth *veth, enum entry_point entry);
  * The receiver gets only what comes in. */
 int veth_sender(const struct veth *veth, bool with_header);
 int veth_receiver(const struct veth *veth, int patience_s);
+/* Gets what leaves far, before the call that sends it returns; and what arrives there. */
+int veth_tap(const struct veth *veth);
