@@ -1,6 +1,6 @@
 /* bwsteer at work in three namespaces and a bridge, told by two brokers that this test plays: a
- * client's SYN reaches the holder, through TC and through XDP; S2, S3, S4 and S12 as a client sees
- * them. Needs root.
+ * client's SYN reaches the holder, through TC and through XDP; S2, S3, S4, S12 and active reset as
+ * a client sees them. Needs root.
  *
  * Slot 0 is 10.77.0.100:9100 and decides who announces, slot 1 is 10.77.0.100:9101. Each node's
  * "broker" accepts on both and answers one byte, its number. */
@@ -531,6 +531,144 @@ static void s2_a_dead_bwsteer_leaves_no_address_and_no_steering(void **state)
 	end(w);
 }
 
+/* ---- active reset ---- */
+
+/* The switch carries nothing from or to the node any more. */
+static void cut(int i)
+{
+	const char *command = i == 0 ? "nsenter --net=/run/netns/%s bridge link set dev n1 state 0"
+				     : "nsenter --net=/run/netns/%s bridge link set dev n2 state 0";
+
+	assert_int_equal(small_net_run(PLACE_SWITCH, command), 0);
+}
+
+static void tell_flow(struct world *w, int i, int slot, int client, struct steer_address address)
+{
+	struct steer_reset_flows resets = {.header = header_of(STEER_RESET_FLOWS), .count = 1};
+	struct sockaddr_in own;
+	socklen_t size = sizeof(own);
+
+	assert_int_equal(getsockname(client, (struct sockaddr *)&own, &size), 0);
+	resets.flows[0].slot = (uint32_t)slot;
+	resets.flows[0].slot_address = address;
+	resets.flows[0].client = slot_address(0);
+	memcpy(resets.flows[0].client.ip + 12, &own.sin_addr, sizeof(own.sin_addr));
+	resets.flows[0].client.port = ntohs(own.sin_port);
+	tell(&w->nodes[i], &resets, sizeof(resets));
+}
+
+/* Waits until node 1's bwsteer has counted so. */
+static void expect_stats(struct world *w, const char *counter, int value)
+{
+	uint64_t until = now_ms() + PATIENCE_MS;
+	char command[512];
+
+	snprintf(command, sizeof(command),
+		 "n=%%s; %s/bwsteer stats --json --instance bwt%d-0 | grep -q '\"%s\":%d[,}]'",
+		 build_folder(), (int)getpid(), counter, value);
+	while (small_net_run(PLACE_NODE1, command) != 0) {
+		assert_true(now_ms() < until);
+		pause_a_step(w);
+	}
+}
+
+/* Node 2 dies with a client that waits; node 1, which announces, is the next holder. */
+static void a_client_that_waits_for_a_dead_host_is_reset_by_the_next_holder(void **state)
+{
+	struct world *w = begin("tc");
+	int client = expect_answer(w, 1, 2);
+	uint64_t from_ms;
+	char byte;
+
+	(void)state;
+	cut(1);
+	w->holders[1] = 1;
+	w->epochs[1] = ++w->offset;
+	publish_to(w, 0);
+	for (from_ms = now_ms(); now_ms() < from_ms + 300;)
+		pause_a_step(w);
+	assert_int_equal(recv(client, &byte, 1, MSG_DONTWAIT), -1); /* nobody has told it */
+	assert_int_equal(errno, EAGAIN);
+	tell_flow(w, 0, 1, client, slot_address(1));
+	assert_int_equal(wait_for_reset(w, client), ECONNRESET);
+	close(client);
+	close(expect_answer(w, 1, 1));
+	expect_stats(w, "syns", 2);
+	end(w);
+}
+
+/* The announcer dies; the next one is the holder. Without any program, as with one. */
+static void check_announcer(const char *mode)
+{
+	struct world *w = begin(mode);
+	int client = expect_answer(w, 0, 1);
+
+	cut(0);
+	disconnect_broker(w, 0);
+	w->holders[0] = 2;
+	w->epochs[0] = ++w->offset;
+	publish_to(w, 1);
+	tell_flow(w, 1, 0, client, slot_address(0));
+	assert_int_equal(wait_for_reset(w, client), ECONNRESET);
+	close(client);
+	close(expect_answer(w, 0, 2));
+	end(w);
+}
+
+static void a_client_of_a_dead_announcer_is_reset(void **state)
+{
+	(void)state;
+	check_announcer("tc");
+}
+
+static void a_client_of_a_dead_announcer_is_reset_in_mode_off(void **state)
+{
+	(void)state;
+	check_announcer("off");
+}
+
+/* Its ACK is one of the connection that the holder knows. */
+static void a_live_connection_of_the_holder_survives_its_reset(void **state)
+{
+	struct world *w = begin("tc");
+	int client = expect_answer(w, 0, 1);
+	uint64_t until = now_ms() + PATIENCE_MS;
+	char byte = 'x';
+
+	(void)state;
+	tell_flow(w, 0, 0, client, slot_address(0));
+	tell_flow(w, 0, 0, client, slot_address(0));
+	expect_stats(w, "repeated", 1);
+	expect_stats(w, "syns", 2);
+	assert_int_equal(send(w->held[w->held_count - 1], &byte, 1, MSG_NOSIGNAL), 1);
+	while (recv(client, &byte, 1, MSG_DONTWAIT) != 1) {
+		assert_int_equal(errno, EAGAIN);
+		assert_true(now_ms() < until);
+		pause_a_step(w);
+	}
+	expect_stats(w, "syns", 2); /* at most twice */
+	close(client);
+	end(w);
+}
+
+static void nothing_is_forged_but_for_slots_that_are_held_here(void **state)
+{
+	struct steer_address own = slot_address(0);
+	struct world *w = begin("tc");
+	int client = expect_answer(w, 1, 2);
+
+	(void)state;
+	own.ip[15] = 1;
+	tell_flow(w, 0, 0, client, own);             /* the broker's own address */
+	tell_flow(w, 0, 0, client, slot_address(1)); /* another slot's */
+	tell_flow(w, 0, 1, client, slot_address(1)); /* node 2 holds it */
+	tell_flow(w, 0, 9, client, slot_address(0)); /* no slot */
+	expect_stats(w, "refused", 4);
+	expect_stats(w, "syns", 0);
+	close(client);
+	end(w);
+}
+
 static void a_bwsteer_that_is_stopped_takes_everything_with_it(void **state)
 {
 	struct world *w = begin("tc");
@@ -562,6 +700,15 @@ int main(void)
 		cmocka_unit_test_teardown(s12_a_dead_brokers_slot_is_served_by_its_successor,
 					  clean_up),
 		cmocka_unit_test_teardown(s2_a_dead_bwsteer_leaves_no_address_and_no_steering,
+					  clean_up),
+		cmocka_unit_test_teardown(
+			a_client_that_waits_for_a_dead_host_is_reset_by_the_next_holder, clean_up),
+		cmocka_unit_test_teardown(a_client_of_a_dead_announcer_is_reset, clean_up),
+		cmocka_unit_test_teardown(a_client_of_a_dead_announcer_is_reset_in_mode_off,
+					  clean_up),
+		cmocka_unit_test_teardown(a_live_connection_of_the_holder_survives_its_reset,
+					  clean_up),
+		cmocka_unit_test_teardown(nothing_is_forged_but_for_slots_that_are_held_here,
 					  clean_up),
 		cmocka_unit_test_teardown(a_bwsteer_that_is_stopped_takes_everything_with_it,
 					  clean_up),
