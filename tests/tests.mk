@@ -4,7 +4,7 @@
 # stands in tests/suites/; tests/run runs them.
 UNIT_TESTS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/*/*_test.c))
 E2E_PROGRAMS := $(patsubst %,$(BUILD)/tests/%,e2e/history bench/produce bench/bare bench/mirror) \
-	$(patsubst %,$(BUILD)/tests/e2e/%,batches requests hostile arp_probe) \
+	$(patsubst %,$(BUILD)/tests/e2e/%,batches requests hostile arp_probe long_poll) \
 	$(patsubst %,$(BUILD)/bpf/%.bpf.o,lab_pass lab_count lab_hostile)
 SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim cluster_test)
 # Everything that the suites run and that has to be built: add to it where a link rule is added.
@@ -50,6 +50,10 @@ $(BUILD)/tests/e2e/requests: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2
 	$(BUILD)/obj/tests/e2e/plain_client.o $(call archives,wire)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lcmocka $(LIBS_base)
+$(BUILD)/tests/e2e/long_poll: $(patsubst %,$(BUILD)/obj/tests/e2e/%.o,long_poll plain_client) \
+	$(call archives,wire)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^ $(LIBS_base)
 $(BUILD)/tests/e2e/hostile: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2e/hostile*.c)) \
 	$(BUILD)/obj/tests/e2e/plain_client.o $(call archive,os) $(call archives,broker)
 	@mkdir -p $(@D)

@@ -172,6 +172,33 @@ SIM_TEST(s5_slot_connections_end_at_the_holder_wherever_they_arrive)
 	CHECK_EQ(sim_check(s), 0);
 }
 
+/* Active reset: whoever loses its host now can be told. */
+SIM_TEST(clients_of_slots_are_known_to_others_before_their_first_answer)
+{
+	begin(s, failures);
+	for (int i = 0; i < 40; i++) {
+		char prefix[8];
+
+		snprintf(prefix, sizeof(prefix), "x%d", i);
+		produce_many(s, prefix, 5);
+		sim_run_ms(s, 3);
+		CHECK_EQ(sim_unknown_flows(s), 0);
+		if (i % 4 == 3)
+			sim_net_drop_connections(sim_world_of(s), sim_client_process(s), 2);
+	}
+	CHECK(sim_wait_all_acked(s));
+	CHECK(sim_told_flows(s, 1) + sim_told_flows(s, 2) + sim_told_flows(s, 3) > 0);
+	for (int32_t broker = 1; broker <= 3; broker++) {
+		sim_power_cut(s, broker);
+		sim_run_ms(s, 3000);
+		CHECK_EQ(sim_told_flows(s, broker), 0); /* it was fenced: they were reset */
+		sim_start(s, broker);
+		CHECK(sim_wait_all_acked(s));
+		sim_run_ms(s, 5000);
+	}
+	CHECK_EQ(sim_check(s), 0);
+}
+
 SIM_TEST(t13_one_slow_disk_delays_and_loses_nothing)
 {
 	begin(s, failures);
@@ -325,6 +352,10 @@ static const struct sim_story stories[] = {
 	SIM_STORY(records_arrive_by_mirror, .brokers = 3, .settings = flush_async),
 	SIM_STORY(f9_hostile_datagrams_change_nothing, .brokers = 3),
 	SIM_STORY(f9_hostile_datagrams_change_nothing, .brokers = 3, .settings = flush_async),
+	SIM_STORY(clients_of_slots_are_known_to_others_before_their_first_answer, .brokers = 3,
+		  .slot_view = true),
+	SIM_STORY(clients_of_slots_are_known_to_others_before_their_first_answer, .brokers = 5,
+		  .slot_view = true),
 	SIM_STORY(t13_one_slow_disk_delays_and_loses_nothing, .brokers = 3),
 };
 

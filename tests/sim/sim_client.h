@@ -44,3 +44,8 @@ void sim_client_read(struct sim_client *client, const char *topic, int32_t parti
 /* Where the slowest reader of this client stands. */
 int64_t sim_client_read_position(const struct sim_client *client, const char *topic,
 				 int32_t partition);
+
+/* The open connections on which a response has come: their own ends, and where they lead. */
+typedef void sim_link_each(void *context, const struct net_address *own,
+			   const struct net_address *to);
+void sim_links_each_answered(struct sim_client *client, sim_link_each *each, void *context);

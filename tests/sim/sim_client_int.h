@@ -41,7 +41,7 @@ struct sim_link {
 	struct sim_client *client;
 	struct net_address address;
 	struct env_socket *socket;
-	bool connected;
+	bool connected, answered; /* answered: a response has come */
 	struct buffer in, out;
 	struct sim_call *calls; /* utlist, oldest first */
 	struct env_timer timer; /* for the connect */

@@ -4,8 +4,10 @@
 
 #include "base/mem.h"
 #include "broker/broker.h"
+#include "broker/control_int.h"
 #include "broker/data_folder.h"
 #include "broker/shard.h"
+#include "broker/told_flows.h"
 #include "sim/sim_client.h"
 #include "sim/sim_replicas.h"
 
@@ -472,6 +474,60 @@ int32_t sim_leader_of(struct sim *s, const char *topic, int32_t partition)
 {
 	sim_run_until_leader(s, topic, partition);
 	return sim_client_leader_of(s->producer, topic, partition);
+}
+
+/* ---- flows ---- */
+
+struct unknown_flows {
+	struct sim *s;
+	unsigned count;
+};
+
+static const struct told_flows *told_to(const struct sim_node *node)
+{
+	return node->broker ? node->broker->control->told_flows : NULL;
+}
+
+static bool is_known(const struct sim *s, const struct flow_key *key)
+{
+	for (unsigned i = 0; i < s->node_count; i++)
+		for (int32_t sender = 1; sender <= (int32_t)s->node_count; sender++)
+			if (told_to(&s->nodes[i]) &&
+			    told_flows_has(told_to(&s->nodes[i]), sender, key))
+				return true;
+	return false;
+}
+
+static void count_unknown(void *context, const struct net_address *own,
+			  const struct net_address *to)
+{
+	struct unknown_flows *u = context;
+	/* Slot n has port 9100 + n, and the first one 9092 as well. */
+	struct flow_key key = {*own, *to, to->port == 9092 ? 0 : to->port - 9100};
+
+	u->count += to->ip[15] == 100 && !is_known(u->s, &key);
+}
+
+unsigned sim_unknown_flows(struct sim *s)
+{
+	struct unknown_flows u = {.s = s};
+
+	sim_links_each_answered(s->producer, count_unknown, &u);
+	sim_links_each_answered(s->reader, count_unknown, &u);
+	return u.count;
+}
+
+size_t sim_told_flows(struct sim *s, int32_t broker)
+{
+	size_t most = 0;
+
+	for (unsigned i = 0; i < s->node_count; i++) {
+		const struct told_flows *told = told_to(&s->nodes[i]);
+		size_t count = told ? told_flows_count(told, broker) : 0;
+
+		most = count > most ? count : most;
+	}
+	return most;
 }
 
 /* ---- reading and judging ---- */

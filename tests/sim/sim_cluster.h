@@ -68,6 +68,12 @@ int32_t sim_leader_of(struct sim *s, const char *topic, int32_t partition);
 /* How many records a reader that begins at offset 0 finds. */
 int64_t sim_count(struct sim *s, const char *topic, int32_t partition);
 
+/* Active reset: how many connections to slots have been answered and are known to no broker but the
+ * one that accepted them. */
+unsigned sim_unknown_flows(struct sim *s);
+/* How many clients' connections that broker has told others of: the most that one of them knows. */
+size_t sim_told_flows(struct sim *s, int32_t broker);
+
 /* ---- the judgement ---- */
 
 /* Reads everything, then checks the history, and the logs of all brokers record by record below

@@ -100,6 +100,7 @@ static bool take_response(struct sim_link *link, const uint8_t *frame, size_t si
 	if (rc == 0 && correlation_id == call->correlation_id) {
 		DL_DELETE(link->calls, call);
 		env_timer_stop(link->client->env, &call->timer);
+		link->answered = true;
 		call->done(call, response);
 	} else {
 		env_log(link->client->env, LOG_ERROR, "%s: a response that is none (%d)",
@@ -200,6 +201,20 @@ void sim_link_call(struct sim_client *client, const struct net_address *to, stru
 	env_timer_after(client->env, &call->timer, client->options.request_timeout_us);
 	if (link->connected)
 		link_watch(link); /* it leaves in the next round */
+}
+
+void sim_links_each_answered(struct sim_client *client, sim_link_each *each, void *context)
+{
+	struct net_address own, to;
+	struct sim_link *link;
+
+	DL_FOREACH(client->links, link) {
+		if (!link->connected || !link->answered)
+			continue;
+		env_socket_local(client->env, link->socket, &own);
+		env_socket_peer(client->env, link->socket, &to);
+		each(context, &own, &to);
+	}
 }
 
 void sim_links_done(struct sim_client *client)

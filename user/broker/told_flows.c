@@ -116,6 +116,13 @@ void told_flows_close(struct told_flows *told, int32_t node, const struct flow_k
 	mem_free(flow);
 }
 
+bool told_flows_has(const struct told_flows *told, int32_t node, const struct flow_key *key)
+{
+	const struct sender *sender = find_sender(told, node);
+
+	return sender && find_flow(sender, key);
+}
+
 size_t told_flows_count(const struct told_flows *told, int32_t node)
 {
 	const struct sender *sender = find_sender(told, node);

@@ -16,6 +16,7 @@ void told_flows_forget(struct told_flows *told, int32_t sender);
 /* Returns 0, or -ENOSPC: left out. One that is there already is one. */
 int told_flows_open(struct told_flows *told, int32_t sender, const struct flow_key *key);
 void told_flows_close(struct told_flows *told, int32_t sender, const struct flow_key *key);
+bool told_flows_has(const struct told_flows *told, int32_t sender, const struct flow_key *key);
 size_t told_flows_count(const struct told_flows *told, int32_t sender);
 
 /* Another image is in force. The flows of each sender that was live in an earlier image and is
