@@ -28,6 +28,7 @@ enum {
 	SEED_MOST_S = 120, /* of real time, for one seed */
 	MOST_CALLS_BEFORE_AN_ERROR = 60,
 	GATHERING_MS = 2000,
+	JOINING_MS = 200, /* who has everything joins the ISR */
 	GATHERING_STEPS = 4,
 	MOST_FLIPS = 3,
 };
@@ -155,9 +156,52 @@ static void fail_a_disk(struct scenario *c)
 	c->errors_armed++;
 }
 
-/* All are there and have caught up, as far as two seconds suffice for it. */
-static void gather(struct scenario *c)
+static char *log_path(int partition)
 {
+	return mem_format("/data/%s-%d/00000000000000000000.log", topic, partition);
+}
+
+static int64_t log_size(struct scenario *c, int32_t broker, int partition)
+{
+	struct sim_disk *disk = sim_process_disk(sim_broker(c->s, broker));
+	char *path = log_path(partition);
+	struct env_file *file;
+	int64_t size = 0;
+
+	if (sim_disk_open(disk, path, ENV_OPEN_READ, &file) == 0) {
+		size = sim_disk_size(file);
+		sim_disk_unref(file);
+	}
+	mem_free(path);
+	return size;
+}
+
+static int64_t longest_log(struct scenario *c, int partition)
+{
+	int64_t longest = 0;
+
+	for (unsigned b = 1; b <= c->brokers; b++) {
+		int64_t size = log_size(c, (int32_t)b, partition);
+
+		longest = size > longest ? size : longest;
+	}
+	return longest;
+}
+
+static bool all_have(struct scenario *c, const int64_t sizes[PARTITIONS])
+{
+	for (int p = 0; p < PARTITIONS; p++)
+		for (unsigned b = 1; b <= c->brokers; b++)
+			if (log_size(c, (int32_t)b, p) < sizes[p])
+				return false;
+	return true;
+}
+
+/* All are there and have what anybody had when they came. False: a connection is stuck for long. */
+static bool gather(struct scenario *c)
+{
+	int64_t sizes[PARTITIONS];
+
 	sim_net_mend_all(sim_world_of(c->s));
 	for (int i = 0; i < GATHERING_STEPS; i++) {
 		for (unsigned b = 1; b <= c->brokers; b++)
@@ -165,6 +209,12 @@ static void gather(struct scenario *c)
 		sim_start_all(c->s);
 		load_for(c, GATHERING_MS / GATHERING_STEPS);
 	}
+	for (int p = 0; p < PARTITIONS; p++)
+		sizes[p] = longest_log(c, p);
+	for (int i = 0; i < GATHERING_STEPS && !all_have(c, sizes); i++)
+		load_for(c, GATHERING_MS / GATHERING_STEPS);
+	load_for(c, JOINING_MS);
+	return all_have(c, sizes);
 }
 
 static void flip_some(struct scenario *c)
@@ -173,15 +223,10 @@ static void flip_some(struct scenario *c)
 	struct sim_disk *disk = sim_process_disk(sim_broker(c->s, c->unlucky));
 
 	while (count-- > 0) {
-		char *path = mem_format("/data/%s-%d/00000000000000000000.log", topic,
-					(int)sim_random_below(&c->random, PARTITIONS));
-		struct env_file *file;
-		int64_t size = 0;
+		int partition = (int)sim_random_below(&c->random, PARTITIONS);
+		int64_t size = log_size(c, c->unlucky, partition);
+		char *path = log_path(partition);
 
-		if (sim_disk_open(disk, path, ENV_OPEN_READ, &file) == 0) {
-			size = sim_disk_size(file);
-			sim_disk_unref(file);
-		}
 		if (size > 0) {
 			int64_t at = (int64_t)sim_random_below(&c->random, (uint64_t)size);
 
@@ -196,7 +241,8 @@ static void flip_some(struct scenario *c)
 /* R45, R48: bits flip on one disk while its broker is down. The others have everything by then. */
 static void rot(struct scenario *c)
 {
-	gather(c);
+	if (!gather(c))
+		return;
 	if (c->power && sim_random_below(&c->random, 2)) {
 		for (unsigned i = 1; i <= c->brokers; i++)
 			sim_power_cut(c->s, (int32_t)i);
