@@ -39,7 +39,7 @@ enum {
 	BUFFER_BYTES = 16 << 20,
 	STEP_MS = 20,
 	PATIENCE_MS = 10000,
-	LEASE_MS = 1000,
+	LEASE_MS = 30000, /* no lease runs out while a slow machine does something else */
 };
 
 static const struct {
@@ -64,6 +64,7 @@ struct world {
 	int sender; /* at 10.77.0.1:9094 */
 	int receivers[FOLLOWERS];
 	uint64_t sequence;
+	uint64_t packets; /* that were sent: a super-packet is one */
 	struct maps maps;
 };
 
@@ -295,30 +296,46 @@ static size_t write_piece(const struct shot *s, uint64_t sequence, uint16_t k, u
 	return size;
 }
 
-static void send_shot(struct world *w, const struct shot *s)
+/* Returns what sendmsg() does; segment_bytes 0: one datagram. */
+static ssize_t send_bytes(const struct shot *s, void *bytes, size_t size, uint16_t segment_bytes)
 {
-	static uint8_t bytes[PIECES_MAX * PIECE_BYTES_MAX];
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(uint16_t))] = {0};
-	uint16_t segment = (uint16_t)s->piece_bytes;
 	struct sockaddr_in to = s->to;
-	struct iovec all = {bytes, 0};
+	struct iovec all = {bytes, size};
 	struct msghdr message = {
 		.msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &all, .msg_iovlen = 1};
 	struct cmsghdr *c;
 
-	w->sequence++;
-	for (uint16_t k = 0; k < s->pieces; k++)
-		all.iov_len += write_piece(s, w->sequence, k, bytes + all.iov_len);
-	if (s->by_gso) {
+	if (segment_bytes > 0) {
 		message.msg_control = control;
 		message.msg_controllen = sizeof(control);
 		c = CMSG_FIRSTHDR(&message);
 		c->cmsg_level = SOL_UDP;
 		c->cmsg_type = UDP_SEGMENT;
-		c->cmsg_len = CMSG_LEN(sizeof(segment));
-		memcpy(CMSG_DATA(c), &segment, sizeof(segment));
+		c->cmsg_len = CMSG_LEN(sizeof(segment_bytes));
+		memcpy(CMSG_DATA(c), &segment_bytes, sizeof(segment_bytes));
 	}
-	assert_int_equal(sendmsg(s->from, &message, 0), all.iov_len);
+	return sendmsg(s->from, &message, 0);
+}
+
+/* Before Linux 6.10 a device that makes no checksums takes no super-packets (EIO): then the pieces
+ * go one by one, as a broker's do. */
+static void send_shot(struct world *w, const struct shot *s)
+{
+	static uint8_t bytes[PIECES_MAX * PIECE_BYTES_MAX];
+	size_t size = 0;
+
+	w->sequence++;
+	for (uint16_t k = 0; k < s->pieces; k++)
+		size += write_piece(s, w->sequence, k, bytes + size);
+	if (s->by_gso && send_bytes(s, bytes, size, (uint16_t)s->piece_bytes) == (ssize_t)size) {
+		w->packets++;
+		return;
+	}
+	assert_true(!s->by_gso || errno == EIO);
+	for (uint16_t k = 0; k < s->pieces; k++, w->packets++)
+		assert_int_equal(send_bytes(s, bytes + k * s->piece_bytes, bytes_of_piece(s, k), 0),
+				 bytes_of_piece(s, k));
 }
 
 /* Takes datagrams until all pieces of the last shot have come, each once and whole. */
@@ -365,12 +382,13 @@ static uint64_t count_of(const struct world *w, enum mirror_verdict verdict)
 }
 
 /* A number of /proc/net/snmp's second line "Udp:", by its place: 3 errors, 7 wrong checksums. */
-static void expect_no_udp_errors(enum small_net_place place)
+static void expect_no_udp_errors(void)
 {
-	assert_int_equal(small_net_run(place, "nsenter --net=/run/netns/%s cat /proc/net/snmp | "
-					      "awk '/^Udp:/ { e = $4; c = $8 } "
-					      "END { exit e + c }'"),
-			 0);
+	static const char command[] = "nsenter --net=/run/netns/%s cat /proc/net/snmp | "
+				      "awk '/^Udp:/ { e = $4; c = $8 } END { exit e + c }'";
+
+	assert_int_equal(small_net_run(PLACE_NODE2, command), 0);
+	assert_int_equal(small_net_run(PLACE_CLIENT, command), 0);
 }
 
 /* ---- the set-up ---- */
@@ -389,12 +407,13 @@ static int open_socket(enum small_net_place place, uint8_t host, uint16_t port)
 static void start_bwsteer(struct world *w, const char *mode)
 {
 	const char *build = getenv("BUILD");
-	char program[256], instance[64], path[96], mode_pair[32];
-	char *arguments[] = {program, "--set",  "steer.interface=eth0",
-			     "--set", instance, "--set",
-			     path,    "--set",  mode_pair,
-			     NULL};
+	char program[256], instance[64], path[96], mode_pair[32], lease_pair[32];
+	char *arguments[] = {program, "--set",    "steer.interface=eth0",
+			     "--set", instance,   "--set",
+			     path,    "--set",    mode_pair,
+			     "--set", lease_pair, NULL};
 
+	snprintf(lease_pair, sizeof(lease_pair), "steer.lease.ms=%d", LEASE_MS);
 	snprintf(program, sizeof(program), "%s/bwsteer", build ? build : "build");
 	snprintf(instance, sizeof(instance), "steer.instance=bwt%d", (int)getpid());
 	snprintf(path, sizeof(path), "steer.socket=/tmp/bwt%d.sock", (int)getpid());
@@ -502,6 +521,7 @@ static void every_follower_gets_every_byte(void **state)
 {
 	static const int mtus[] = {1500, 1400, 9000};
 	struct world *w = begin("tc");
+	uint64_t copies = 0, before;
 
 	(void)state;
 	for (int m = 0; m < 3; m++) {
@@ -509,48 +529,30 @@ static void every_follower_gets_every_byte(void **state)
 		for (int offloads = 0; offloads < 4; offloads++) {
 			set_offloads(offloads & 1, offloads & 2);
 			for (uint32_t count = 1; count <= FOLLOWERS; count++) {
+				before = w->packets;
 				mirror_to(w, count);
 				shoot_all_sizes(w, (size_t)mtus[m] - 28);
+				copies += (w->packets - before) * (count - 1);
 			}
 		}
 	}
 	for (int i = 0; i < FOLLOWERS; i++)
 		expect_nothing(w, (uint32_t)i); /* and nothing twice */
-	assert_int_equal(count_of(w, MIRROR_CLONED), 12 * 3 * 20);
-	assert_int_equal(count_of(w, MIRROR_CLONES), 12 * (0 + 1 + 2) * 20);
+	assert_int_equal(count_of(w, MIRROR_CLONED), w->packets);
+	assert_int_equal(count_of(w, MIRROR_CLONES), copies);
 	assert_int_equal(count_of(w, MIRROR_CLONE_FAILED), 0);
-	expect_no_udp_errors(PLACE_NODE2);
-	expect_no_udp_errors(PLACE_CLIENT);
+	expect_no_udp_errors();
 	end(w);
 }
 
-static void beside_xdp_steering_every_follower_gets_every_byte_too(void **state)
+static void beside_xdp_steering_too(void **state)
 {
 	struct world *w = begin("xdp");
 
 	(void)state;
 	mirror_to(w, FOLLOWERS);
 	shoot_all_sizes(w, 1472);
-	expect_no_udp_errors(PLACE_NODE2);
-	expect_no_udp_errors(PLACE_CLIENT);
-	end(w);
-}
-
-/* Whoever of the set is the addressee: the others get copies. */
-static void any_follower_may_be_the_addressee(void **state)
-{
-	struct world *w = begin("tc");
-
-	(void)state;
-	mirror_to(w, FOLLOWERS);
-	for (int f = 0; f < FOLLOWERS; f++) {
-		struct shot s = shot_of(w, 3, 500);
-
-		s.to = inet_of(followers[f].host, followers[f].port);
-		send_shot(w, &s);
-		for (uint32_t i = 0; i < FOLLOWERS; i++)
-			expect_shot(w, i, &s);
-	}
+	expect_no_udp_errors();
 	end(w);
 }
 
@@ -664,7 +666,7 @@ static void f8_only_the_present_set_is_cloned_to(void **state)
 	end(w);
 }
 
-static void a_follower_without_a_next_hop_keeps_the_set_away(void **state)
+static void an_unresolved_follower_keeps_the_set_away(void **state)
 {
 	struct world *w = begin("tc");
 	struct shot s;
@@ -711,7 +713,7 @@ static void s2_without_a_broker_nothing_is_cloned(void **state)
 }
 
 /* F10: whoever takes the program away in the middle of it takes copies away, nothing else. */
-static void f10_detached_in_flight_the_addressee_gets_everything(void **state)
+static void f10_detached_in_flight_the_addressee_gets_all(void **state)
 {
 	struct world *w = begin("tc");
 
@@ -730,8 +732,16 @@ static void f10_detached_in_flight_the_addressee_gets_everything(void **state)
 	}
 	PUMP_UNTIL(w, !is_in_place(w)); /* the broker is told */
 	assert_int_equal(count_of(w, MIRROR_CLONED), 100);
-	expect_no_udp_errors(PLACE_NODE2);
+	expect_no_udp_errors();
 	end(w);
+}
+
+static void expect_nothing_attached(void)
+{
+	assert_int_equal(small_net_run(PLACE_NODE1,
+				       "nsenter --net=/run/netns/%s tc filter show dev eth0 egress "
+				       "| grep -q bw_"),
+			 1);
 }
 
 static void off_means_that_nothing_is_attached(void **state)
@@ -740,14 +750,11 @@ static void off_means_that_nothing_is_attached(void **state)
 
 	(void)state;
 	assert_false(w->hello_ack.features & STEER_FEATURE_MIRRORS);
-	assert_int_equal(small_net_run(PLACE_NODE1,
-				       "nsenter --net=/run/netns/%s tc filter show dev eth0 egress "
-				       "| grep -q bw_"),
-			 1);
+	expect_nothing_attached();
 	end(w);
 }
 
-static void a_bwsteer_that_is_stopped_takes_the_program_with_it(void **state)
+static void a_stopped_bwsteer_takes_the_program_along(void **state)
 {
 	struct world *w = begin("tc");
 
@@ -755,10 +762,7 @@ static void a_bwsteer_that_is_stopped_takes_the_program_with_it(void **state)
 	mirror_to(w, FOLLOWERS);
 	kill(w->bwsteer, SIGTERM);
 	waitpid(w->bwsteer, NULL, 0);
-	assert_int_equal(small_net_run(PLACE_NODE1,
-				       "nsenter --net=/run/netns/%s tc filter show dev eth0 egress "
-				       "| grep -q bw_"),
-			 1);
+	expect_nothing_attached();
 	end(w);
 }
 
@@ -766,20 +770,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(every_follower_gets_every_byte, clean_up),
-		cmocka_unit_test_teardown(beside_xdp_steering_every_follower_gets_every_byte_too,
-					  clean_up),
-		cmocka_unit_test_teardown(any_follower_may_be_the_addressee, clean_up),
+		cmocka_unit_test_teardown(beside_xdp_steering_too, clean_up),
 		cmocka_unit_test_teardown(look_alikes_are_not_cloned, clean_up),
 		cmocka_unit_test_teardown(what_a_node_only_passes_on_is_not_cloned, clean_up),
 		cmocka_unit_test_teardown(f8_only_the_present_set_is_cloned_to, clean_up),
-		cmocka_unit_test_teardown(a_follower_without_a_next_hop_keeps_the_set_away,
-					  clean_up),
+		cmocka_unit_test_teardown(an_unresolved_follower_keeps_the_set_away, clean_up),
 		cmocka_unit_test_teardown(s2_without_a_broker_nothing_is_cloned, clean_up),
-		cmocka_unit_test_teardown(f10_detached_in_flight_the_addressee_gets_everything,
-					  clean_up),
+		cmocka_unit_test_teardown(f10_detached_in_flight_the_addressee_gets_all, clean_up),
 		cmocka_unit_test_teardown(off_means_that_nothing_is_attached, clean_up),
-		cmocka_unit_test_teardown(a_bwsteer_that_is_stopped_takes_the_program_with_it,
-					  clean_up),
+		cmocka_unit_test_teardown(a_stopped_bwsteer_takes_the_program_along, clean_up),
 	};
 
 	if (geteuid() != 0) {

@@ -207,3 +207,15 @@ stop_producer()
 	wait "$pid" || die "the producer lost records"
 	producer=
 }
+
+# Every log of TOPIC has the same bytes on all three brokers.
+logs_are_equal() # TOPIC
+{
+	local data=${LAB_DIR:-$PWD/build/lab} broker file
+
+	for broker in 2 3; do
+		for file in "$data/b1/data/$1"-*/*.log; do
+			cmp -s "$file" "$data/b$broker/${file#"$data/b1/"}" || return 1
+		done
+	done
+}

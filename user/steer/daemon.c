@@ -450,6 +450,8 @@ static int turn(struct steer_daemon *d)
 	if (polls[POLL_MONITOR].revents && netlink_drain(d->monitor)) {
 		d->hops_are_stale = true;
 		rc = check_link(d);
+		if (rc < 0)
+			return rc;
 	}
 	settle(d); /* invariant 2 */
 	for (int i = 0; i < CONNECTIONS_MAX; i++)
