@@ -3,6 +3,7 @@
 #include "broker/metrics_int.h"
 
 #include "broker/api.h"
+#include "broker/flow_sharing.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -392,6 +393,26 @@ static void write_steer(const struct metrics *m, struct buffer *out)
 		       (int64_t)counts.leases_lost);
 }
 
+/* Active reset. */
+static void write_flows(const struct metrics *m, struct buffer *out)
+{
+	struct flow_counts counts = flow_sharing_counts(m->control->flow_sharing);
+
+	exposition_one(out,
+		       COUNTER("flows_told", "Openings and closings of clients' connections to "
+					     "slots that another broker has taken note of"),
+		       (int64_t)counts.told);
+	exposition_one(out,
+		       COUNTER("flows_left_out",
+			       "Clients' connections to slots that others have no room to know of: "
+			       "if this host dies they wait for their time-outs"),
+		       (int64_t)counts.left_out);
+	exposition_one(out,
+		       COUNTER("flows_reset", "Clients of fenced brokers that bwsteer was told to "
+					      "reset, of slots held here"),
+		       (int64_t)fastpath_counts(m->control->fastpath).resets);
+}
+
 static void write_kernel_slots(const struct metrics *m, struct buffer *out)
 {
 	static const struct {
@@ -522,6 +543,7 @@ void metrics_write(const struct metrics *m, struct buffer *out)
 	write_quorum(m, out);
 	write_lease(m, out);
 	write_steer(m, out);
+	write_flows(m, out);
 	write_kernel_slots(m, out);
 	write_kernel_verdicts(m, out);
 	write_client_resets(m, out);
