@@ -67,7 +67,8 @@ enum kafka_error controller_register(const struct image *image,
  * live broker and elects leaders, preferring those.
  *
  * R45: a broker that is fenced for the first time stays in ISRs whose other members were cut and it
- * was not (or less): then its kept_places is set. Fencing a fenced broker takes it out of those as
+ * was not (or less), or have not said yet what they still have (their own kept_places is set): then
+ * its kept_places is set. Fencing a fenced broker takes it out of those as
  * well: do so when a broker with kept_places stays fenced for the session time-out (R38). */
 enum kafka_error controller_fence(const struct image *image,
 				  const struct controller_options *options, int32_t broker_id,

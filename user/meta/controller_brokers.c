@@ -228,16 +228,27 @@ enum kafka_error controller_register(const struct image *image,
 
 /* ---- fencing ---- */
 
-static bool somebody_is_cut(const struct image *image)
+static bool somebody_may_lack_records(const struct image *image)
 {
 	for (int32_t i = 0; i < image->broker_count; i++)
-		if (image->brokers[i]->cut_count > 0)
+		if (image->brokers[i]->cut_count > 0 || image->brokers[i]->kept_places)
 			return true;
 	return false;
 }
 
-/* R45: in an ISR whose other members lack what this one has, its place is kept for a while: they
- * wait for it. */
+/* The place of a broker whose last life ended is kept until it says what it still has (R38). */
+static bool is_known_to_have(const struct image *image, const struct image_topic *topic,
+			     const struct image_partition *p, int32_t broker,
+			     struct replica_rank least)
+{
+	const struct image_broker *b = image_find_broker(image, broker);
+
+	return b && !b->kept_places &&
+	       rank_compare(partition_rank(image, topic, p, broker), least) >= 0;
+}
+
+/* R45: in an ISR whose other members lack what this one has, or may, its place is kept for a while:
+ * they wait for it. */
 static bool place_is_worth_keeping(const struct image *image, const struct image_topic *topic,
 				   const struct image_partition *p, int32_t broker)
 {
@@ -246,15 +257,14 @@ static bool place_is_worth_keeping(const struct image *image, const struct image
 	if (p->isr_count == 1)
 		return false;
 	for (int32_t i = 0; i < p->isr_count; i++)
-		if (p->isr[i] != broker &&
-		    rank_compare(partition_rank(image, topic, p, p->isr[i]), own) >= 0)
+		if (p->isr[i] != broker && is_known_to_have(image, topic, p, p->isr[i], own))
 			return false;
 	return true;
 }
 
 static bool some_place_is_worth_keeping(const struct image *image, int32_t broker)
 {
-	if (!somebody_is_cut(image))
+	if (!somebody_may_lack_records(image))
 		return false;
 	for (int32_t t = 0; t < image->topic_count; t++)
 		for (int32_t i = 0; i < image->topics[t]->partition_count; i++) {

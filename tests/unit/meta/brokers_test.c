@@ -360,6 +360,29 @@ static void r45_of_cut_replicas_the_longest_leads(void **state)
 	cluster_free(c);
 }
 
+static void r38_the_last_one_that_has_everything_keeps_its_place_too(void **state)
+{
+	struct cluster *c = cluster_of(12, 3);
+
+	(void)state;
+	cluster_create_on(c, LIST(1, 2, 3));
+	assert_int_equal(CLUSTER_DO(c, controller_end_life(c->image, &c->options, 1, &change)),
+			 KAFKA_NONE);
+	assert_int_equal(cluster_fence(c, 2), KAFKA_NONE);
+	assert_isr(t0(c), 1, 3);
+	assert_int_equal(t0(c)->leader, 3);
+	assert_int_equal(cluster_fence(c, 3), KAFKA_NONE); /* nobody knows what 1 still has */
+	assert_isr(t0(c), 1, 3);
+	assert_int_equal(t0(c)->leader, -1);
+	comes_back(c, 1, 1, false);
+	assert_isr(t0(c), 3);
+	comes_back(c, 3, 3, true);
+	assert_int_equal(cluster_unfence(c, 3), KAFKA_NONE);
+	assert_int_equal(t0(c)->leader, 3);
+	assert_null(c->losses);
+	cluster_free(c);
+}
+
 static void r45_epochs_come_before_offsets(void **state)
 {
 	struct cluster *c = one_is_cut();
@@ -558,6 +581,7 @@ int main(void)
 		cmocka_unit_test(r7_a_lone_leader_that_restarts_leads_in_a_new_epoch),
 		cmocka_unit_test(r38_a_durable_restart_keeps_its_places),
 		cmocka_unit_test(r38_kept_places_end_with_the_session),
+		cmocka_unit_test(r38_the_last_one_that_has_everything_keeps_its_place_too),
 		cmocka_unit_test(r38_a_life_that_is_over_costs_leadership_and_keeps_places),
 		cmocka_unit_test(r38_a_restart_that_is_not_durable_leaves_every_isr),
 		cmocka_unit_test(r38_durable_counts_only_in_the_known_directory),
