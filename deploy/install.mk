@@ -13,7 +13,8 @@ tmpfilesdir ?= $(PREFIX)/lib/tmpfiles.d
 
 manuals := man8/bellwether.8 man8/bwsteer.8 man1/bwctl.1 man5/bellwether.properties.5 \
 	man5/bwsteer.properties.5
-documents := LICENSE deploy/three-nodes.md
+documents := LICENSE deploy/three-nodes.md deploy/dashboards/metrics.md \
+	deploy/dashboards/bellwether.json
 fill_in = sed 's,@sbindir@,$(sbindir),;s,@sysconfdir@,$(sysconfdir),;s,@docdir@,$(docdir),'
 place = install -D -m 644
 explain := deploy/etc/explain deploy/etc/file.awk deploy/etc/manual.awk

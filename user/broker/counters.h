@@ -1,7 +1,7 @@
 /* What a loop counts. Each worker owns its counters and is their only writer, so a count is a plain
  * add; user/broker/metrics.c collects copies of them.
  *
- * To add a counter: one line in COUNTERS, one in the table of deploy/dashboards/README.md, and
+ * To add a counter: one line in COUNTERS, one in the table of deploy/dashboards/metrics.md, and
  * counter_add() where it happens. */
 #pragma once
 

@@ -1,5 +1,5 @@
 /* Owns the names of the broker's metrics. Each family is written by one function or one table; the
- * table of deploy/dashboards/README.md lists them all, and a test compares the two. */
+ * table of deploy/dashboards/metrics.md lists them all, and a test compares the two. */
 #include "broker/metrics_int.h"
 
 #include "broker/api.h"
