@@ -199,10 +199,10 @@ int image_seal(struct image *image, const struct steer_image_end *end)
 
 const struct steer_slot *image_slot(const struct image *image, uint32_t slot)
 {
-	for (size_t i = 0; i < image->slot_count; i++)
-		if (image->slots[i].slot == slot)
-			return &image->slots[i];
-	return NULL;
+	const struct steer_slot key = {.slot = slot};
+
+	return bsearch(&key, image->slots, image->slot_count, sizeof(*image->slots),
+		       compare_slots);
 }
 
 const struct steer_broker *image_broker(const struct image *image, uint32_t node)

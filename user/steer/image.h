@@ -32,6 +32,6 @@ int image_add_mirror(struct image *image, const struct steer_mirror_set *set);
  * sets of slots that are there. */
 int image_seal(struct image *image, const struct steer_image_end *end);
 
-/* NULL when there is none. */
+/* NULL when there is none. Slots are found once the image is sealed. */
 const struct steer_slot *image_slot(const struct image *image, uint32_t slot);
 const struct steer_broker *image_broker(const struct image *image, uint32_t node);
