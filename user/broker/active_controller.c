@@ -198,8 +198,9 @@ static void judge(struct active_controller *active, const struct image_broker *b
 		return;
 	if (member->is_reborn) {
 		end_life(active, broker->id);
-	} else if (member->is_dead) {
+	} else if (member->is_dead && !broker->fenced) {
 		fence(active, broker->id, "it is dead");
+		member->heard_us = now; /* R45: places that it keeps are kept from now on */
 	} else if (silent_us >= (uint64_t)settings->session_timeout_ms * MICROSECONDS) {
 		fence(active, broker->id, broker->fenced ? "it did not come back" : "it is silent");
 		member->heard_us = now;
