@@ -6,6 +6,7 @@
  *  3. A fault costs a draw only where its chance is set, so worlds without UDP repeat as before. */
 #include "sim/sim_int.h"
 
+#include "base/bytes.h"
 #include "base/mem.h"
 
 #include <assert.h>
@@ -18,6 +19,7 @@ enum {
 	OVERHEARD_MOST = 64,
 	LATE_MOST_US = 50000,
 	CORRUPT_MOST_BYTES = 4,
+	STRAY_ONE_IN = 8, /* reaches another of the sockets that share a port */
 	SPLIT_ONE_IN = 8, /* what left together is mostly handed up together */
 };
 
@@ -109,20 +111,29 @@ void sim_port_close(struct sim_port *port)
 	mem_free(port);
 }
 
-/* SO_REUSEPORT chooses by the sender's address: always the same while the ports stay. */
-static struct sim_port *find_port(const struct sim_process *process, const struct net_address *to,
-				  const struct net_address *from)
+/* Of several on the address the one that its bytes choose, mostly: it is a hint. */
+static struct sim_port *find_port(const struct sim_process *process,
+				  const struct sim_datagram *datagram)
 {
 	struct sim_port *port, *found = NULL;
-	unsigned count = 0, chosen;
+	unsigned count = 0, chosen = 0;
 
-	DL_FOREACH(process->ports, port)
-		count += net_address_equal(&port->address, to);
+	DL_FOREACH(process->ports, port) {
+		const struct env_listen_options *options = &port->options;
+
+		if (!net_address_equal(&port->address, &datagram->to))
+			continue;
+		count++;
+		if (options->chosen_of && datagram->size >= options->chosen_at + 2)
+			chosen = bytes_load_u16(datagram->bytes + options->chosen_at) %
+				 options->chosen_of;
+	}
 	if (count == 0)
 		return NULL;
-	chosen = (from->ip[15] + from->port) % count;
+	if (chosen >= count || sim_random_one_in(&process->world->random, STRAY_ONE_IN))
+		chosen = (unsigned)sim_random_below(&process->world->random, count);
 	DL_FOREACH(process->ports, port)
-		if (net_address_equal(&port->address, to) && chosen-- == 0)
+		if (net_address_equal(&port->address, &datagram->to) && chosen-- == 0)
 			found = port;
 	return found;
 }
@@ -145,7 +156,7 @@ static void datagram_arrives(struct sim_event *event)
 {
 	struct sim_datagram *datagram = SIM_CONTAINER(event, struct sim_datagram, arrives);
 	struct sim_process *receiver = datagram->receiver;
-	struct sim_port *port = find_port(receiver, &datagram->to, &datagram->from);
+	struct sim_port *port = find_port(receiver, datagram);
 
 	DL_DELETE(receiver->world->datagrams, datagram);
 	sim_trace(receiver->world, "datagram", receiver->number, datagram->size, port != NULL);

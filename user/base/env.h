@@ -80,6 +80,10 @@ typedef void env_socket_ready(struct env_socket *socket, unsigned events, void *
 struct env_listen_options {
 	bool any_address; /* IP_FREEBIND: the address need not be on this node (S5) */
 	bool shared_port; /* SO_REUSEPORT: one listener for each shard */
+	/* Of a shared UDP port: not 0: a datagram goes to the socket that was opened as number
+	 * N % chosen_of, N being the 16 bits in network order at byte chosen_at; one that is too
+	 * short for that, and what arrives while sockets are missing, to any. */
+	unsigned chosen_of, chosen_at;
 };
 
 /* What one sender sent: a datagram, or several in one buffer, all but the last of the same size. */
@@ -187,7 +191,7 @@ struct env_ops {
 			      void *context);
 
 	/* UDP, never blocking. It watches ENV_READABLE at first, like a listener. With shared_port
-	 * each loop may have a socket on the address; a sender's datagrams all reach the same. */
+	 * each loop may have a socket on the address; who gets a datagram is a hint. */
 	int (*datagrams_open)(struct env *env, const struct net_address *address,
 			      struct env_listen_options options, env_socket_ready *ready,
 			      void *context, struct env_socket **ret);

@@ -1,6 +1,6 @@
 /* Owns the socket that a shard mirrors with. Each shard has one of its own on the same address: the
- * kernel hands all that one sender's address sends to the same of them, and a bundle goes on from
- * there to the shard that owns its slot. */
+ * kernel chooses by the slot in a piece's header (broker_shard_of_slot()), and what comes to the
+ * wrong shard all the same goes on from there. */
 #include "broker/mirror_int.h"
 
 #include "base/mem.h"
@@ -21,9 +21,12 @@ void mirror_open(struct shard *shard)
 	mirror = mem_alloc(sizeof(*mirror));
 	mirror->shard = shard;
 	mirror->counts = &shard->worker.counters.mirror;
-	rc = env_datagrams_open(shard->worker.env, &endpoint->address,
-				(struct env_listen_options){.shared_port = true},
-				mirror_receive_ready, mirror, &mirror->socket);
+	rc = env_datagrams_open(
+		shard->worker.env, &endpoint->address,
+		(struct env_listen_options){.shared_port = true,
+					    .chosen_of = broker->shard_count,
+					    .chosen_at = offsetof(struct mirror_piece, slot)},
+		mirror_receive_ready, mirror, &mirror->socket);
 	if (rc < 0) {
 		env_log(shard->worker.env, LOG_WARN,
 			"nothing is mirrored, followers fetch: UDP %s: %s",

@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/udp.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,6 +28,25 @@ struct os_datagrams {
 	uint8_t bytes[OS_DATAGRAM_BUFFERS][ENV_DATAGRAM_MOST_BYTES + 1];
 };
 
+/* A classic filter, which needs no privilege: the kernel runs it over a datagram's bytes, and goes
+ * by the hash of its addresses when it ends with 0xffffffff, which is no socket's number. */
+static int choose_by_content(int fd, struct env_listen_options options)
+{
+	struct sock_filter steps[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_LEN, 0),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, options.chosen_at + 2, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
+		BPF_STMT(BPF_LD | BPF_H | BPF_ABS, options.chosen_at),
+		BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, options.chosen_of),
+		BPF_STMT(BPF_RET | BPF_A, 0),
+	};
+	struct sock_fprog program = {sizeof(steps) / sizeof(*steps), steps};
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) < 0
+		       ? -errno
+		       : 0;
+}
+
 int os_datagrams_open(struct env *env, const struct net_address *address,
 		      struct env_listen_options options, env_socket_ready *ready, void *context,
 		      struct env_socket **ret)
@@ -42,6 +62,8 @@ int os_datagrams_open(struct env *env, const struct net_address *address,
 	rc = os_socket_set_options(fd, to.any.sa_family == AF_INET6, options);
 	if (rc == 0 && bind(fd, &to.any, size) < 0)
 		rc = -errno;
+	if (rc == 0 && options.chosen_of)
+		rc = choose_by_content(fd, options);
 	if (rc < 0) {
 		close(fd);
 		return rc;

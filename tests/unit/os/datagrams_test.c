@@ -49,13 +49,17 @@ static void port_ready(struct env_socket *socket, unsigned events, void *context
 		take(port, &arrived[i]);
 }
 
-static int port_open(struct os_process *process, const char *text, bool shared, struct port *ret)
+static int port_open_as(struct os_process *process, const char *text,
+			struct env_listen_options options, struct port *ret)
 {
 	*ret = (struct port){.process = process, .env = os_process_env(process, 0)};
 	assert_int_equal(net_address_parse(text, &ret->address), 0);
-	return env_datagrams_open(ret->env, &ret->address,
-				  (struct env_listen_options){.shared_port = shared}, port_ready,
-				  ret, &ret->socket);
+	return env_datagrams_open(ret->env, &ret->address, options, port_ready, ret, &ret->socket);
+}
+
+static int port_open(struct os_process *process, const char *text, bool shared, struct port *ret)
+{
+	return port_open_as(process, text, (struct env_listen_options){.shared_port = shared}, ret);
 }
 
 static void ports_open(const char *text, struct port *ret_from, struct port *ret_to)
@@ -205,6 +209,43 @@ static void a_port_is_shared_only_when_asked(void **state)
 	ports_close(&from, &to);
 }
 
+/* Bytes 4 and 5 choose, as in a mirror piece. */
+static void the_content_chooses_among_those_that_share_a_port(void **state)
+{
+	enum { SHARERS = 3 };
+	struct env_listen_options options = {
+		.shared_port = true, .chosen_of = SHARERS, .chosen_at = 4};
+	struct port from, first, sharers[SHARERS];
+	char text[NET_ADDRESS_TEXT_BYTES];
+	uint8_t bytes[6] = {0};
+	struct iovec piece = {bytes, sizeof(bytes)};
+
+	(void)state;
+	ports_open("127.0.0.1:0", &from, &first);
+	net_address_format(&first.address, text);
+	env_socket_close(first.env, first.socket);
+	for (int i = 0; i < SHARERS; i++)
+		assert_int_equal(port_open_as(from.process, text, options, &sharers[i]), 0);
+	for (uint8_t slot = 0; slot < 12; slot++) {
+		bytes[0] = slot;
+		bytes[5] = slot;
+		assert_int_equal(env_datagrams_send(from.env, from.socket, &first.address, &piece,
+						    1, SEGMENT),
+				 0);
+	}
+	piece.iov_len = 5; /* too short to say */
+	assert_int_equal(
+		env_datagrams_send(from.env, from.socket, &first.address, &piece, 1, SEGMENT), 0);
+	TURN_UNTIL(from.process, sharers[0].taken + sharers[1].taken + sharers[2].taken == 13);
+	for (int i = 0; i < SHARERS; i++) {
+		for (size_t n = 0; n < 4; n++)
+			assert_int_equal(sharers[i].first_bytes[n] % SHARERS, i);
+		env_socket_close(sharers[i].env, sharers[i].socket);
+	}
+	env_socket_close(from.env, from.socket);
+	os_process_free(from.process);
+}
+
 static void ipv6_datagrams_travel_too(void **state)
 {
 	struct os_process *process = process_of((struct os_options){0});
@@ -235,6 +276,7 @@ int main(void)
 		cmocka_unit_test(an_empty_datagram_is_nothing),
 		cmocka_unit_test(a_port_without_a_listener_hurts_nobody),
 		cmocka_unit_test(a_port_is_shared_only_when_asked),
+		cmocka_unit_test(the_content_chooses_among_those_that_share_a_port),
 		cmocka_unit_test(ipv6_datagrams_travel_too),
 	};
 
