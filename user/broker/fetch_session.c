@@ -367,15 +367,17 @@ static void work_reply(struct fetch_work *work)
 	struct fetch_response response;
 	struct session_part *part, *following;
 
-	DL_DELETE(session->works, work);
 	env_timer_stop(session->worker->env, &session->deadline);
 	wire_init(wire_fetch.response, &response);
 	response.session_id = session->id;
 	fill_response(work, &response);
+	/* Superseded: the newer one's answer follows. */
+	request->is_patient = work->is_hurried && work->next && response.responses.count == 0;
 	request_encode(request, &response);
 	/* The encoder has references of its own. */
 	DL_FOREACH_SAFE2(session->news, part, following, news_next)
 		part_answered(part);
+	DL_DELETE(session->works, work);
 	request_finish(request);
 }
 

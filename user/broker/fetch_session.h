@@ -12,8 +12,8 @@
  *                                   +--an error--> told, and no longer in the session
  *
  * So a follower lists again what came with records, a diverging epoch or an error, whatever became
- * of it; that is stricter than KIP-227, and why no batch travels twice while two Fetches are under
- * way. Clients' sessions are declined (id 0). */
+ * of it; that is stricter than KIP-227, and why no batch travels twice while several Fetches
+ * are under way. Clients' sessions are declined (id 0). */
 #pragma once
 
 #include "broker/request.h"

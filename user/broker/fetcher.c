@@ -5,16 +5,17 @@
  *        ^                          +------no id---> DECLINED  each Fetch lists everything
  *        +---- the connection or the session ended -----------+
  *
- * At most two Fetches are outstanding: one that the leader has parked, and a newer one that
+ * At most three Fetches are outstanding: one that the leader has parked; a newer one that
  * supersedes it, sent when there is news (records appended, a durable offset moved, another set of
- * partitions). While a session is being opened there is one.
+ * partitions); and one before them whose empty answer waits for the next (SESSION_PATIENCE_US).
+ * While a session is being opened there is one.
  *
  * Invariants:
  *   1. `changed` holds every partition of which the newest Fetch does not say what is true now, or
- *      of which the leader waits to hear again; one more Fetch is sent as soon as fewer than two
- *      are outstanding. `paused` holds those that were refused or did not fit.
- *   2. A partition's `told` are its last two positions, each with the Fetch that said it first: an
- *      answer is about the newest one that is not newer than its own Fetch (R25). */
+ *      of which the leader waits to hear again; one more Fetch is sent as soon as fewer than
+ *      three are outstanding. `paused` holds those that were refused or did not fit.
+ *   2. A partition's `told` are its last three positions, each with the Fetch that said it first:
+ *      an answer is about the newest one that is not newer than its own Fetch (R25). */
 #include "broker/fetcher.h"
 
 #include "base/container_of.h"
@@ -28,7 +29,7 @@
 #include <string.h>
 #include <utlist.h>
 
-enum { FETCH_VERSION = 16, FETCHER_MOST_OUTSTANDING = 2, MICROSECONDS = 1000 };
+enum { FETCH_VERSION = 16, FETCHER_MOST_OUTSTANDING = 3, MICROSECONDS = 1000 };
 
 enum fetcher_session { CLOSED, OPENING, OPEN, DECLINED };
 
@@ -116,7 +117,8 @@ static bool followed_position(const struct fetcher *f, const struct followed *fo
 static void followed_tell(struct followed *followed, uint64_t question,
 			  const struct replica_position *position)
 {
-	followed->told[1] = followed->told[0];
+	for (int i = FETCHER_MOST_OUTSTANDING - 1; i > 0; i--)
+		followed->told[i] = followed->told[i - 1];
 	followed->told[0].question = question;
 	followed->told[0].position = *position;
 }

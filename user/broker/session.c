@@ -51,6 +51,7 @@ struct session {
 	size_t splice_sent; /* of it */
 	bool send_is_posted;
 	struct env_message send_message, free_message;
+	struct env_timer patience; /* runs while all of `out` may wait for company */
 
 	unsigned watched;
 	bool is_releasing;
@@ -100,6 +101,7 @@ static void session_end(struct session *s, bool reset)
 		env_socket_close(env, s->socket);
 	s->socket = NULL;
 	env_timer_stop(env, &s->release_timer);
+	env_timer_stop(env, &s->patience);
 	flow_close(s->flow);
 	DL_DELETE(s->worker->sessions, s);
 	counter_add(&s->worker->counters, COUNTER_CLOSED_PLAIN + s->view.kind, 1);
@@ -148,7 +150,9 @@ static void session_watch(struct session *s)
 
 	if (!session_is_backed_up(s) && !s->is_releasing)
 		events |= ENV_READABLE;
-	if (session_has_output(s) && flow_is_known(s->flow))
+	/* What is about to be tried is not waited for. */
+	if (session_has_output(s) && flow_is_known(s->flow) && !s->send_is_posted &&
+	    !env_timer_is_running(&s->patience))
 		events |= ENV_WRITABLE;
 	if (events != s->watched) {
 		s->watched = events;
@@ -204,6 +208,7 @@ static void session_send(struct session *s)
 {
 	ssize_t count = 0;
 
+	env_timer_stop(s->worker->env, &s->patience);
 	while (count >= 0 && session_has_output(s) && flow_is_known(s->flow)) {
 		const struct wire_splice *splice =
 			s->splice < s->out.splice_count ? &s->out.splices[s->splice] : NULL;
@@ -258,10 +263,25 @@ static void session_send_later(struct session *s)
 	env_post(s->worker->env, s->worker->env->shard, &s->send_message);
 }
 
+static void session_patience_over(struct env_timer *timer)
+{
+	session_send(container_of(timer, struct session, patience));
+}
+
+/* An answer that tells nothing waits a little for one that does: one send for both. */
+static void session_send_patiently(struct session *s)
+{
+	if (s->send_is_posted || env_timer_is_running(&s->patience))
+		return;
+	s->patience.fire = session_patience_over;
+	env_timer_after(s->worker->env, &s->patience, SESSION_PATIENCE_US);
+}
+
 /* request->answered: invariant 2 is restored here. */
 static void session_answered(struct request *request)
 {
 	struct session *s = request->owner;
+	bool is_patient = true;
 
 	if (!s) {
 		request_free(request);
@@ -272,10 +292,14 @@ static void session_answered(struct request *request)
 	while ((request = s->requests) && request->is_answered) {
 		DL_DELETE(s->requests, request);
 		s->in_flight--;
+		is_patient &= request->is_patient;
 		wire_output_move(&s->out, &request->out);
 		request_free(request);
 	}
-	session_send_later(s);
+	if (is_patient)
+		session_send_patiently(s);
+	else
+		session_send_later(s);
 }
 
 /* ---- receiving ---- */
