@@ -11,6 +11,10 @@ SIM_PROGRAMS := $(patsubst %,$(BUILD)/tests/sim/%,quorum_sim cluster_sim cluster
 TEST_PROGRAMS = $(UNIT_TESTS) $(BPF_TESTS) $(E2E_PROGRAMS) $(SIM_PROGRAMS) \
 	$(patsubst %,$(BUILD)/tests/fuzz/%_fuzz,wire steer mirror) $(BUILD)/tests/bench/steer
 
+# What machines are filled with; not part of TEST_PROGRAMS, since only vm-check needs it.
+VM_PROGRAMS := $(BUILD)/tests/vm/vm_switch
+
+.PHONY: vm-programs vm-check
 .PHONY: unit e2e-programs test-programs sanitized tsan fuzz
 .SECONDEXPANSION:
 unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
@@ -40,6 +44,9 @@ $(BUILD)/tests/e2e/history: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/e2e
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^ -lrdkafka
 $(BUILD)/tests/e2e/arp_probe: $(BUILD)/obj/tests/e2e/arp_probe.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -o $@ $^
+$(BUILD)/tests/vm/vm_switch: $(BUILD)/obj/tests/vm/vm_switch.o
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -o $@ $^
 # Programs that speak for themselves: the wire's code, and for hostile the brokers' own handshake.
@@ -152,3 +159,10 @@ tsan: ## run the unit tests under the thread sanitizer
 bench: deps ## measure brokers against a bare receiver, and steering against a bare redirect
 	@$(MAKE) --no-print-directory all e2e-programs $(BUILD)/tests/bench/steer
 	@BUILD=$(BUILD) tests/bench/bench
+
+vm-programs: all e2e-programs $(VM_PROGRAMS) deb ## build what deploy/vm/vm puts into its machines
+
+# CUTS=n: so many power cuts; SEED=n: the same moments again.
+vm-check: deps ## run the cluster in virtual machines: Debian's kernel, power cuts, packages (root)
+	@deploy/packages install-vm
+	@$(call build_all,vm-programs) CUTS=$(CUTS) SEED=$(SEED) tests/run vm-check
