@@ -144,8 +144,9 @@ FUZZ_S ?= 60
 fuzz: deps ## let clang's fuzzer loose on frames and requests, FUZZ_S=60 seconds each
 	@$(MAKE) --no-print-directory $(patsubst %,$(BUILD)/fuzz/%_fuzz,steer mirror wire)
 	@for name in steer mirror wire; do mkdir -p $(BUILD)/fuzz/$$name-corpus && \
-		$(BUILD)/fuzz/$${name}_fuzz -max_len=600 -max_total_time=$(FUZZ_S) \
-		-artifact_prefix=$(BUILD)/fuzz/$$name- -verbosity=0 -print_final_stats=1 \
+		$(BUILD)/fuzz/$${name}_fuzz -max_len=700 -max_total_time=$(FUZZ_S) \
+		-artifact_prefix=$(BUILD)/fuzz/$$name- -len_control=0 -verbosity=0 \
+		-print_final_stats=1 \
 		$(BUILD)/fuzz/$$name-corpus || exit 1; done
 
 asan: ## run what runs in one process under the address sanitizer

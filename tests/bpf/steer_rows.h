@@ -32,8 +32,7 @@ enum row_offset {
 
 struct row {
 	const char *what;
-	/* the frame: a good one with bytes changed, then cut, IPv4's checksum right again; or made
-	 */
+	/* the frame: a good one with bytes changed, its IPv4 checksum mended, cut; or made */
 	enum row_frame frame;
 	struct {
 		uint16_t at;

@@ -62,6 +62,24 @@ static unsigned compare(const struct mirror_model *m, const struct mirror_frame 
 #ifdef FUZZ_ENGINE
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
+
+/* Now and then the engine gets a drawn frame to work on: by itself it seldom meets a set. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	struct sim_random random = {seed};
+	struct mirror_frame frame;
+	struct mirror_model m;
+
+	if (max_size < CHOICE_BYTES + FRAME_MAX || !sim_random_one_in(&random, 16))
+		return LLVMFuzzerMutate(data, size, max_size);
+	sim_random_fill(&random, data, CHOICE_BYTES);
+	mirror_draw_world(&(struct sim_random){data[0]}, IF_INDEX, &m);
+	mirror_draw_frame(&random, &m, &frame);
+	memcpy(data + CHOICE_BYTES, frame.packet.bytes, frame.packet.size);
+	return CHOICE_BYTES + frame.packet.size;
+}
 
 /* The world is one of 256, drawn; the frame is the engine's. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

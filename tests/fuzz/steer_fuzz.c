@@ -101,19 +101,43 @@ static struct native_frame frame_of(const struct packet *in, uint32_t choice)
 #ifdef FUZZ_ENGINE
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 
 /* The world is one of 256, drawn; the frame is the engine's. */
+static void draw_engine_world(const uint8_t *data, struct model *ret_model)
+{
+	*ret_model = (struct model){.now_ns = START_NS, .grace_ns = GRACE_NS};
+	packet_mac(ret_model->own_mac, MAC_NODE);
+	draw_world(&(struct sim_random){data[0]}, ret_model);
+	draw_now(&(struct sim_random){data[1]}, ret_model);
+}
+
+/* Now and then the engine gets a drawn frame to work on: by itself it seldom meets an entry. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	struct sim_random random = {seed};
+	struct packet frame;
+	struct model m;
+
+	if (max_size < CHOICE_BYTES + DRAW_BYTES_MAX || !sim_random_one_in(&random, 16))
+		return LLVMFuzzerMutate(data, size, max_size);
+	sim_random_fill(&random, data, CHOICE_BYTES);
+	draw_engine_world(data, &m);
+	draw_frame(&random, &m, &frame);
+	memcpy(data + CHOICE_BYTES, frame.bytes, frame.size);
+	return CHOICE_BYTES + frame.size;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct model m = {.now_ns = START_NS, .grace_ns = GRACE_NS};
 	struct native_frame frame;
 	struct packet in;
+	struct model m;
 
 	if (size < CHOICE_BYTES + 14 || size > CHOICE_BYTES + DRAW_BYTES_MAX)
 		return 0;
-	packet_mac(m.own_mac, MAC_NODE);
-	draw_world(&(struct sim_random){data[0]}, &m);
-	draw_now(&(struct sim_random){data[1]}, &m);
+	draw_engine_world(data, &m);
 	in.size = size - CHOICE_BYTES;
 	memcpy(in.bytes, data + CHOICE_BYTES, in.size);
 	frame = frame_of(&in, bytes_load_u16(data + 2));
