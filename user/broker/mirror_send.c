@@ -210,6 +210,10 @@ static enum mirror_skip gather(struct mirror *mirror, struct hosted *hosted,
 
 	if (!channel || channel->members.count == 0)
 		return MIRROR_SKIP_NOBODY;
+	/* Measured (tests/bench/mirror_lab): a send to each follower costs what fetches cost. */
+	if (settings->mirror_mode == MIRROR_MODE_AUTO &&
+	    !steering_mirror_is_cloned(mirror->shard->worker.broker, &channel->members))
+		return MIRROR_SKIP_NOT_CLONED;
 	if (section->size_bytes > (size_t)settings->mirror_max_batch_bytes)
 		return MIRROR_SKIP_LARGE;
 	close = members_close(channel, hosted->replica, section, end_offset, &outside);

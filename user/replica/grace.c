@@ -4,7 +4,8 @@
  * Invariants:
  *   1. A fetch offset is held once, for one grace: however much is mirrored meanwhile, what the
  *      mirror has lost is fetched then.
- *   2. After a miss nothing is held until the follower is past all that was mirrored by then: who
+ *   2. A follower that no mirror reaches waits three graces, then less and less often.
+ *   3. After a miss nothing is held until the follower is past all that was mirrored by then: who
  *      lags catches up by fetching alone. */
 #include "replica/replica_int.h"
 
@@ -36,7 +37,26 @@ static void grace_measure(struct grace *g, uint64_t now_us, int64_t fetch_offset
 	if (g->timed_us == 0 || fetch_offset < g->timed_offset)
 		return;
 	g->timed_us = 0;
+	g->misses = 0;
 	g->turn_round_us = g->turn_round_us ? (g->turn_round_us * 7 + us) / 8 : us;
+}
+
+static void grace_miss(struct grace *g, uint64_t now_us)
+{
+	unsigned more = ++g->misses - GRACE_MISSES;
+
+	g->from_offset = g->to_offset;
+	g->timed_us = 0;
+	if (g->misses < GRACE_MISSES)
+		return;
+	if (more > GRACE_PAUSE_DOUBLES)
+		more = GRACE_PAUSE_DOUBLES;
+	g->paused_until_us = now_us + ((uint64_t)GRACE_PAUSE_US << more);
+}
+
+bool grace_is_paused(const struct grace *g, uint64_t now_us)
+{
+	return now_us < g->paused_until_us;
 }
 
 uint64_t grace_hold_until(struct grace *g, uint64_t now_us, int64_t fetch_offset)
@@ -50,7 +70,6 @@ uint64_t grace_hold_until(struct grace *g, uint64_t now_us, int64_t fetch_offset
 	}
 	if (now_us < g->held_until_us)
 		return g->held_until_us;
-	g->from_offset = g->to_offset; /* a miss */
-	g->timed_us = 0;
+	grace_miss(g, now_us);
 	return 0;
 }

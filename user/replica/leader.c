@@ -123,6 +123,7 @@ bool replica_mirror_to(struct replica *r, int32_t follower, const struct mirror_
 	struct replica_peer *peer = leader_find_peer(r, follower);
 
 	if (!peer || peer->fetch_offset < 0 || peer->fetched_broker_epoch != peer->broker_epoch ||
+	    grace_is_paused(&peer->grace, env_now_us(r->env)) ||
 	    (section->base_offset > peer->fetch_offset &&
 	     section->base_offset > peer->mirrored_offset) ||
 	    peer->mirrored_bytes + (int64_t)section->size_bytes > MIRROR_WINDOW_BYTES)

@@ -16,6 +16,11 @@ enum {
 	 */
 	GRACE_LEAST_US = 2000,
 	GRACE_MOST_US = 20 * 1000,
+	/* So many misses in a row mean that no mirror reaches the follower: the first pause, and
+	 * how often it doubles. */
+	GRACE_MISSES = 3,
+	GRACE_PAUSE_US = 100 * 1000,
+	GRACE_PAUSE_DOUBLES = 7,
 };
 _Static_assert(ISR_SAMPLES >= ISR_SAMPLES_PER_LAG * 2, "the samples must cover the lag time");
 
@@ -28,6 +33,8 @@ struct grace {
 	int64_t timed_offset; /* a fetch from there on ends the measurement begun at timed_us */
 	uint64_t timed_us;    /* 0: none */
 	uint64_t turn_round_us;
+	unsigned misses;         /* in a row */
+	uint64_t paused_until_us; /* nothing is mirrored before */
 };
 
 /* One of the partition's replicas, this one included, as its leader knows it. */
@@ -125,6 +132,8 @@ void leader_advance_high_watermark(struct replica *r);
 
 /* grace.c */
 void grace_note_mirrored(struct grace *g, uint64_t now_us, int64_t base_offset, int64_t end_offset);
+/* Not worth while: one grace after the other was for nothing. */
+bool grace_is_paused(const struct grace *g, uint64_t now_us);
 /* A fetch at this offset has come: returns until when it is left to the mirror, or 0. */
 uint64_t grace_hold_until(struct grace *g, uint64_t now_us, int64_t fetch_offset);
 

@@ -1,7 +1,7 @@
 /* DESIGN section 7: what was mirrored to a follower is left to the mirror for a short grace. */
 #include "stage.h"
 
-enum { GRACE_US = 2000, GRACE_MOST_US = 20 * 1000 };
+enum { GRACE_US = 2000, GRACE_MOST_US = 20 * 1000, PAUSE_US = 100 * 1000 };
 
 /* Until when broker 2's fetch from this offset is made to wait, from now on; 0: not at all, and
  * whatever there is comes with it. */
@@ -120,6 +120,54 @@ static void the_grace_is_twice_the_measured_turn_round(void **state)
 	stage_done(&s);
 }
 
+/* Mirrored, and one grace later fetched after all. */
+static void miss(struct stage *s)
+{
+	int64_t offset = plog_end_offset(s->log);
+	uint64_t held_us;
+
+	append_mirrored(s);
+	held_us = fetch_held(s, offset);
+	assert_true(held_us > 0);
+	world_advance(s->world, held_us);
+	assert_int_equal(fetch_held(s, offset), 0);
+	assert_int_equal(fetch_held(s, offset + 1), 0);
+}
+
+static bool is_mirrored(struct stage *s)
+{
+	s->mirrors_to = 2;
+	stage_append(s, 1);
+	s->mirrors_to = 0;
+	assert_int_equal(fetch_held(s, plog_end_offset(s->log)), 0);
+	return s->mirrored;
+}
+
+static void a_mirror_that_never_arrives_is_given_up_for_longer_and_longer(void **state)
+{
+	struct stage s;
+
+	(void)state;
+	lead(&s);
+	miss(&s);
+	miss(&s);
+	assert_true(is_mirrored(&s)); /* and arrives: two misses are forgotten */
+	miss(&s);
+	miss(&s);
+	miss(&s);
+	assert_false(is_mirrored(&s));
+	world_advance(s.world, PAUSE_US - 1);
+	assert_false(is_mirrored(&s));
+	world_advance(s.world, 1);
+	miss(&s); /* still in vain */
+	world_advance(s.world, PAUSE_US);
+	assert_false(is_mirrored(&s));
+	world_advance(s.world, PAUSE_US);
+	assert_true(is_mirrored(&s));
+	assert_true(is_mirrored(&s));
+	stage_done(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +176,7 @@ int main(void)
 		cmocka_unit_test(after_a_miss_who_lags_is_not_held),
 		cmocka_unit_test(what_was_not_mirrored_is_not_held),
 		cmocka_unit_test(the_grace_is_twice_the_measured_turn_round),
+		cmocka_unit_test(a_mirror_that_never_arrives_is_given_up_for_longer_and_longer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
