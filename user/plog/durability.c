@@ -199,7 +199,8 @@ static int remove_old_segments(struct plog *log)
 	return rc;
 }
 
-static void begin_round(struct plog *log)
+/* Returns 1, 0 when there is nothing to flush, or -errno. */
+static int begin_round(struct plog *log)
 {
 	int rc;
 
@@ -208,31 +209,41 @@ static void begin_round(struct plog *log)
 	log->round.target_offset = plog_end_offset(log);
 	rc = next_flush(log);
 	log->round.running = rc > 0;
-	if (rc < 0)
-		plog_fail(log, rc);
+	return rc;
+}
+
+/* All tickets of the round are back. Sets *moved when the durable offset has moved. */
+static int end_round(struct plog *log, bool *moved)
+{
+	int rc = 0;
+
+	log->round.running = false;
+	if (log->round.void_)
+		return 0;
+	log->cut_unflushed = false; /* it began after that, and flushed the folder */
+	if (log->round.target_offset > log->durable_offset) {
+		*moved = true;
+		log->durable_offset = log->round.target_offset;
+		rc = point_moved(log);
+	}
+	return rc == 0 ? remove_old_segments(log) : rc;
 }
 
 static void finish_round(struct plog *log)
 {
-	bool moved = !log->round.void_ && log->round.target_offset > log->durable_offset;
-	int rc = 0;
+	bool moved = false;
+	int rc = end_round(log, &moved);
 
-	log->round.running = false;
-	if (!log->round.void_)
-		log->cut_unflushed = false; /* it began after that, and flushed the folder */
-	if (moved) {
-		log->durable_offset = log->round.target_offset;
-		rc = point_moved(log);
+	/* What was written behind the target while the round ran may be flushed by its last tickets
+	 * already: then the next round ends as soon as it begins. */
+	while (rc == 0 && (log->round.again || log->round.void_)) {
+		rc = begin_round(log);
+		if (rc == 0)
+			rc = end_round(log, &moved);
 	}
-	if (rc == 0 && !log->round.void_)
-		rc = remove_old_segments(log);
-	if (rc < 0) {
+	if (rc < 0)
 		plog_fail(log, rc);
-		return;
-	}
-	if (log->round.again || log->round.void_)
-		begin_round(log);
-	if (moved && log->durable)
+	else if (moved && log->durable)
 		log->durable(log->context, 0); /* last: it may do anything to the log */
 }
 
@@ -267,10 +278,14 @@ void plog_void_round(struct plog *log)
 
 void plog_flush(struct plog *log)
 {
-	if (plog_check_writable(log) < 0)
+	int rc = plog_check_writable(log);
+
+	if (rc < 0)
 		return;
 	if (log->round.running)
 		log->round.again = true;
 	else
-		begin_round(log);
+		rc = begin_round(log);
+	if (rc < 0)
+		plog_fail(log, rc);
 }

@@ -337,6 +337,30 @@ static void an_idle_log_is_small(void **state)
 	assert_true(sizeof(struct plog) + sizeof(struct segment) < 2000);
 }
 
+/* After a truncation a round begins with the recovery point: what is appended meanwhile is flushed
+ * by the round all the same, and nothing comes after it. */
+static void what_the_last_flush_covers_is_durable_without_another(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_lead(f, 1, 3, 1);
+	fixture_flush(f);
+	sim_env_single_hold_flushes(f->single, true);
+	fixture_lead(f, 1, 1, 1);
+	plog_flush(f->log);
+	assert_int_equal(plog_truncate(f->log, 2), 0);
+	fixture_lead(f, 1, 1, 1);
+	plog_flush(f->log);
+	assert_true(sim_env_single_flush_one(f->single)); /* it proves nothing any more */
+	fixture_lead(f, 1, 1, 1);
+	plog_flush(f->log);
+	while (sim_env_single_flush_one(f->single))
+		;
+	assert_int_equal(plog_end_offset(f->log), 4);
+	assert_int_equal(plog_durable_offset(f->log), 4);
+	assert_int_equal(f->durable_result, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -356,6 +380,7 @@ int main(void)
 		TEST(truncation_below_the_log_start_is_a_reset),
 		TEST(r17_the_start_moves_and_whole_segments_go_once_that_is_durable),
 		TEST(an_idle_log_is_small),
+		TEST(what_the_last_flush_covers_is_durable_without_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
