@@ -18,6 +18,7 @@
 enum {
 	PIECE_IP_FRAGMENT_BITS = 0x3fff, /* more fragments, and the offset */
 	PIECE_IPV4_PLAIN = 0x45,         /* version 4, no options */
+	PIECE_IPV6_NEXT = 6,             /* where the next header's number is */
 };
 
 enum { PIECE_HEAD_BYTES = 14 + 20 + 8 };
@@ -74,7 +75,7 @@ piece_parse(struct __sk_buff *skb, struct piece_head *ret_head, struct mirror_pi
 	if (ret_head->ethernet.h_proto == bpf_htons(ETH_P_IP))
 		return piece_parse_ipv4(skb, ret_head, ret_piece);
 	if (ret_head->ethernet.h_proto == bpf_htons(ETH_P_IPV6) &&
-	    ((struct ipv6hdr *)&ret_head->ip)->nexthdr == IPPROTO_UDP &&
+	    ((__u8 *)&ret_head->ip)[PIECE_IPV6_NEXT] == IPPROTO_UDP &&
 	    piece_load(skb, ETH_HLEN + sizeof(struct ipv6hdr) + sizeof(struct udphdr), ret_piece))
 		return PIECE_ODD;
 	return PIECE_NONE;

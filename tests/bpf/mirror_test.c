@@ -147,6 +147,11 @@ static void no_clone_flag(struct frame *f)
 	piece_of(f)->flags = 0;
 }
 
+static void all_flags_but_clone(struct frame *f)
+{
+	piece_of(f)->flags = htons(0xffff & ~MIRROR_CLONE);
+}
+
 static void more_flags(struct frame *f)
 {
 	piece_of(f)->flags = htons(0xffff);
@@ -372,6 +377,7 @@ static const struct row rows[] = {
 	{"cut shorter", cut_in_its_magic, .verdict = NOT_COUNTED},
 	{"no mirror magic", other_magic, .verdict = NOT_COUNTED},
 	{"without CLONE", no_clone_flag, .verdict = NOT_COUNTED},
+	{"without CLONE, but with all others", all_flags_but_clone, .verdict = NOT_COUNTED},
 	{"TCP", over_tcp, .verdict = NOT_COUNTED},
 	{"ARP", as_arp, .verdict = NOT_COUNTED},
 };
