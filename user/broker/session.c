@@ -117,6 +117,10 @@ static void session_end(struct session *s, bool reset)
 	s->fetch_session = NULL;
 	if (s->worker->session_ended)
 		s->worker->session_ended(s->worker, s);
+	if (s->worker->is_done && !s->send_is_posted) { /* no message arrives any more */
+		session_free(env, &s->free_message);
+		return;
+	}
 	s->free_message.run = session_free;
 	env_post(env, env->shard, &s->free_message);
 }

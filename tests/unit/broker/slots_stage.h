@@ -7,6 +7,7 @@
 #include "broker/flow_sharing.h"
 #include "broker/handshake.h"
 #include "broker/internal_listener.h"
+#include "broker/mirror.h"
 #include "broker/session.h"
 #include "broker/shard.h"
 #include "broker/slot_listener.h"
@@ -136,6 +137,7 @@ static int node_start(struct sim_process *process, void *context)
 	struct stage_broker *node = context;
 	struct control *control = mem_alloc(sizeof(*control));
 
+	node->broker.is_over = false;
 	node->envs[0] = sim_process_env(process, 0);
 	node->envs[1] = sim_process_env(process, 1);
 	node->broker.envs = node->envs;
@@ -164,6 +166,9 @@ static void node_gone(struct sim_process *process, bool exited, void *context)
 	steering_close(control);
 	told_flows_free(control->told_flows);
 	mem_free(control);
+	node->broker.is_over = true;
+	slot_listeners_done(node->shard);
+	mirror_close(node->shard);
 	shard_free(node->shard);
 	node->shard = NULL;
 }
