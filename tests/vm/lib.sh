@@ -61,7 +61,7 @@ until_true()
 
 in_vm() # NODE COMMAND...: without input, and bounded
 {
-	timeout -k 5 300 "$vm" exec "$@" </dev/null
+	timeout -k 5 "${patience_s:-300}" "$vm" exec "$@" </dev/null
 }
 
 client()
