@@ -35,6 +35,7 @@ end_vm()
 	local status=$? node
 
 	if [ $status -ne 0 ]; then
+		tail -n 5 "$work/producer.log" 2>/dev/null || true
 		"$vm" status || true
 		for node in b1 b2 b3; do
 			echo "--- $node"
