@@ -158,7 +158,7 @@ static void hosted_close(struct hosted *hosted, bool destroy)
 	log = replica_free(hosted->replica);
 	plog_close(log);
 	if (destroy)
-		plog_destroy(shard->worker.env, hosted->folder);
+		plog_destroy(shard->worker.env, hosted->folder, hosted->key.topic_id);
 	mem_free(hosted->folder);
 	mem_free(hosted);
 }

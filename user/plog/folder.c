@@ -316,11 +316,14 @@ static int remove_folder(struct env *env, const char *folder)
 	return rc == 0 ? env_path_remove(env, folder) : rc;
 }
 
-int plog_destroy(struct env *env, const char *folder)
+int plog_destroy(struct env *env, const char *folder, struct uuid topic_id)
 {
 	char *deleted = mem_format("%s" DELETED_SUFFIX, folder);
 	int rc = exists(env, deleted) ? remove_folder(env, deleted) : 0;
+	struct uuid owner;
 
+	if (rc == 0 && read_topic_id(env, folder, &owner) == 0 && !uuid_equal(owner, topic_id))
+		rc = -ENOENT; /* a topic of the same name has come */
 	if (rc == 0)
 		rc = env_path_rename(env, folder, deleted);
 	if (rc == -ENOENT)

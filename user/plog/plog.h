@@ -76,8 +76,9 @@ void plog_close(struct plog *log);
 int plog_close_clean(struct plog *log);
 
 /* Removes the folder of a log that is closed: renamed to FOLDER.deleted first, then its files. When
- * a crash left FOLDER.deleted behind, calling it again finishes the work. WAITS. */
-int plog_destroy(struct env *env, const char *folder);
+ * a crash left FOLDER.deleted behind, calling it again finishes the work. A folder that belongs to
+ * another topic id by now stays. WAITS. */
+int plog_destroy(struct env *env, const char *folder, struct uuid topic_id);
 
 /* Called on this loop whenever the durable offset has moved, or (result < 0) when writing or
  * flushing failed: the log is then offline for good (R46) and every append gives -EROFS. */

@@ -94,7 +94,7 @@ static void a_log_on_real_files(void **state)
 		check_read(env, log);
 		plog_close(log);
 	}
-	assert_int_equal(plog_destroy(env, folder), 0);
+	assert_int_equal(plog_destroy(env, folder, (struct uuid){{1}}), 0);
 	env_folder_list(env, root, remove_one, root);
 	assert_int_equal(rmdir(root), 0);
 	os_process_free(process);

@@ -179,7 +179,7 @@ static void cut_where_a_header_is_wrong(struct fixture *f, int64_t position_in_b
 		assert_int_equal(plog_end_offset(f->log), odd);
 		plog_close(f->log);
 		f->log = NULL;
-		assert_int_equal(plog_destroy(f->env, FOLDER), 0);
+		assert_int_equal(plog_destroy(f->env, FOLDER, f->topic_id), 0);
 		fixture_open(f, false);
 	}
 }
@@ -207,7 +207,7 @@ static void r45_a_young_log_has_its_recovery_point_after_a_power_cut(void **stat
 		fixture_open(f, false);
 		assert_false(f->opening.corrupt);
 		fixture_close_clean(f);
-		assert_int_equal(plog_destroy(f->env, FOLDER), 0);
+		assert_int_equal(plog_destroy(f->env, FOLDER, f->topic_id), 0);
 		fixture_open(f, false);
 		assert_true(f->opening.created);
 	}
@@ -682,18 +682,36 @@ static void a_folder_of_nobody_knows_whom_is_set_aside(void **state)
 	assert_true(fixture_exists(f, FOLDER ".unknown.stray/00000000000000000000.log"));
 }
 
+/* Dropped and made anew at once: the new topic's folder may come first. */
+static void destroying_spares_the_folder_of_another_topic(void **state)
+{
+	struct fixture *f = *state;
+	struct uuid old_id = f->topic_id;
+
+	fixture_lead(f, 1, 3, 1);
+	fixture_close_clean(f);
+	f->topic_id = (struct uuid){{4, 5, 6}};
+	fixture_open(f, false);
+	assert_true(f->opening.created);
+	fixture_lead(f, 1, 2, 1);
+	fixture_close_clean(f);
+	assert_int_equal(plog_destroy(f->env, FOLDER, old_id), 0);
+	fixture_open(f, true);
+	assert_int_equal(plog_end_offset(f->log), 2);
+}
+
 static void destroying_leaves_nothing_even_after_a_power_cut(void **state)
 {
 	struct fixture *f = *state;
 
 	fixture_lead(f, 1, 3, 1);
 	fixture_close_clean(f);
-	assert_int_equal(plog_destroy(f->env, FOLDER), 0);
+	assert_int_equal(plog_destroy(f->env, FOLDER, f->topic_id), 0);
 	assert_false(fixture_exists(f, FOLDER));
 	assert_false(fixture_exists(f, FOLDER ".deleted"));
 	fixture_crash(f, SIM_POWER, 4);
 	assert_false(fixture_exists(f, FOLDER));
-	assert_int_equal(plog_destroy(f->env, FOLDER), 0);
+	assert_int_equal(plog_destroy(f->env, FOLDER, f->topic_id), 0);
 	fixture_open(f, false);
 	assert_true(f->opening.created);
 }
@@ -730,6 +748,7 @@ int main(void)
 		TEST(an_index_that_is_missing_or_wrong_is_rebuilt),
 		TEST(a_folder_of_another_topic_is_set_aside),
 		TEST(a_folder_of_nobody_knows_whom_is_set_aside),
+		TEST(destroying_spares_the_folder_of_another_topic),
 		TEST(destroying_leaves_nothing_even_after_a_power_cut),
 	};
 
