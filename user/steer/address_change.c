@@ -32,7 +32,7 @@ int address_change_route(int netlink, const uint8_t ip[16], bool add)
 		.rtm_family = ipv6 ? AF_INET6 : AF_INET,
 		.rtm_dst_len = ipv6 ? 128 : 32,
 		.rtm_table = RT_TABLE_LOCAL,
-		.rtm_protocol = RTPROT_STATIC,
+		.rtm_protocol = ADDRESS_ROUTE_PROTOCOL,
 		.rtm_scope = ipv6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_HOST,
 		.rtm_type = RTN_LOCAL,
 	};

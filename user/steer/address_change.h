@@ -5,7 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* `local ADDRESS dev lo` (S3): the node accepts, and no NIC answers ARP for it (KERNEL.md). */
+/* Whose routes ours are, for people and for the package that removes bwsteer: the number stands in
+ * `ip route show table local` and in debian/bellwether-steer.postrm. */
+enum { ADDRESS_ROUTE_PROTOCOL = 66 };
+
+/* `local ADDRESS dev lo` (S3): the node accepts, and no NIC answers ARP for it. It stays when
+ * bwsteer stops, and with it the connections to the address (F10). */
 int address_change_route(int netlink, const uint8_t ip[16], bool add);
 
 /* On the interface, as a host address that ends by itself after lifetime_s. */
