@@ -195,7 +195,7 @@ static int settle_logs(struct recovering *r)
 	int rc = r->log_count ? env_file_system_sync(r->env, r->settings->log_dirs) : 0;
 
 	for (size_t i = 0; rc == 0 && i < r->log_count; i++)
-		rc = plog_recovered(r->logs[i]);
+		rc = plog_is_corrupt(r->logs[i]) ? 0 : plog_recovered(r->logs[i]);
 	return rc == 0 && r->log_count ? env_file_system_sync(r->env, r->settings->log_dirs) : rc;
 }
 

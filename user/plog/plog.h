@@ -61,7 +61,8 @@ int plog_open(struct env *env, const char *folder, struct uuid topic_id,
 
 /* As plog_open() after an unclean start, for many logs: nothing is fsynced yet. The caller makes
  * the file system durable once for all (env_file_system_sync()), then calls plog_recovered() for
- * each, which notes it in the recovery point, and makes it durable once more. WAITS. */
+ * each that is not corrupt, which notes it in the recovery point, and makes it durable once more.
+ * WAITS. */
 int plog_recover(struct env *env, const char *folder, struct uuid topic_id,
 		 const struct plog_options *options, struct plog_opening *ret_opening,
 		 struct plog **ret_log);

@@ -74,8 +74,6 @@ static int sync_segments(struct plog *log)
 
 int plog_recovered(struct plog *log)
 {
-	if (log->corrupt)
-		return 0;
 	for (size_t i = 0; i < log->segment_count; i++) {
 		log->segments[i]->unflushed_from = SEGMENT_FLUSHED;
 		log->segments[i]->snapshot_dirty = false;

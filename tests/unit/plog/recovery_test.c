@@ -330,6 +330,11 @@ static void r48_a_bad_batch_below_the_recovery_point_cuts_nothing(void **state)
 	assert_int_equal(from, 2);
 	assert_int_equal(to, 5);
 	assert_true(fixture_has(f, 2, CUT_SUFFIX));
+	/* for good, whatever comes next */
+	fixture_crash(f, SIM_POWER, 1);
+	fixture_open(f, false);
+	assert_false(f->opening.corrupt);
+	assert_int_equal(plog_end_offset(f->log), 2);
 	fixture_lead(f, 9, 1, 1);
 	fixture_close_clean(f);
 	fixture_open(f, true);
