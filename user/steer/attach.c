@@ -154,7 +154,7 @@ int attach_new(const struct attach_options *options, struct log *log, struct att
 	       char error[static ATTACH_ERROR_BYTES])
 {
 	struct attachment *a = mem_alloc(sizeof(*a));
-	const char *reason;
+	const char *reason = "";
 	int rc;
 
 	libbpf_set_print(stay_silent);
