@@ -402,7 +402,7 @@ static int run_command(struct command *command)
 	unsigned shards = shards_wanted(command);
 	int rc;
 
-	if (mkdir(command->settings.log_dirs, 0777) < 0 && errno != EEXIST) {
+	if (mkdir(command->settings.log_dirs, 0750) < 0 && errno != EEXIST) {
 		fprintf(stderr, "bellwether: log.dirs=%s: %s\n", command->settings.log_dirs,
 			strerror(errno));
 		return EXIT_FAILURE;

@@ -6,7 +6,7 @@
  *   1. A channel lives as long as its origin is the present one, members or not: its sequence never
  *      begins again under the same key.
  *   2. A section is sent only to replicas of its partition, by the image that this shard has
- * applied last (F8): a bundle that was gathered for other members is dropped.
+ *      applied last (F8): a bundle that was gathered for other members is dropped.
  *   3. What is sent was appended by this broker as the leader (F5). */
 #include "broker/mirror_int.h"
 

@@ -1,8 +1,7 @@
 /* Owns making the whole of a log durable at once: after it was recovered, and when it is closed or
  * begun anew. (What is appended becomes durable in rounds: durability.c.)
  *
- *     [write again what a failed flush may have given up] --> fsync all --> recovery point -->
- * fsync
+ *     [write again what a failed flush may have given up] --> fsync all --> point --> fsync
  *
  * The fsyncs are the log's own, or one for the file system when many logs are recovered. */
 #include "plog/plog_int.h"
