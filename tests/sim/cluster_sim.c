@@ -28,6 +28,7 @@ enum {
 	SEED_MOST_S = 120, /* of real time, for one seed */
 	MOST_CALLS_BEFORE_AN_ERROR = 60,
 	GATHERING_MS = 2000,
+	SHUTDOWN_MS = 2000,
 	JOINING_MS = 200, /* who has everything joins the ISR */
 	GATHERING_STEPS = 4,
 	MOST_FLIPS = 3,
@@ -344,8 +345,10 @@ static bool comes_alive(struct scenario *c)
 		sim_start_all(c->s);
 		sim_run_ms(c->s, PATIENCE_STEP_MS);
 	}
+	if (c->clean) /* the last one that was told to stop may still be on its way out */
+		load_for(c, SHUTDOWN_MS);
 	sim_start_all(c->s);
-	return sim_unacked(c->s) == 0;
+	return sim_wait_all_acked(c->s);
 }
 
 static unsigned live_and_check(struct scenario *c)
