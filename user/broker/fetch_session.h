@@ -7,8 +7,8 @@
  *
  *     listed --nothing to say--> watched --HW or log start moved--> told, and still watched
  *       |                           |
- *       +---------------------------+--records, a diverging epoch--> told: silent until listed
- * again
+ *       +---------------------------+--records, a diverging epoch--> told: silent until
+ *                                   |                                listed again
  *                                   +--an error--> told, and no longer in the session
  *
  * So a follower lists again what came with records, a diverging epoch or an error, whatever became
