@@ -126,6 +126,16 @@ void proposal_send(struct active_controller *active, struct proposal *proposal)
 	active->image = next;
 }
 
+/* One that nobody waits for: sent when the rules allow it. */
+static void proposal_settle(struct active_controller *active, struct proposal *proposal,
+			    enum kafka_error verdict)
+{
+	if (verdict == KAFKA_NONE)
+		proposal_send(active, proposal);
+	else
+		proposal_drop(proposal);
+}
+
 /* ---- members ---- */
 
 static struct member *member_get(struct active_controller *active, int32_t id)
@@ -163,10 +173,8 @@ static void fence(struct active_controller *active, int32_t id, const char *why)
 	struct member *member = member_get(active, id);
 
 	env_log(active->control->worker.env, LOG_INFO, "fencing broker %d: %s", id, why);
-	if (controller_fence(active->image, &active->options, id, &proposal->change) == KAFKA_NONE)
-		proposal_send(active, proposal);
-	else
-		proposal_drop(proposal);
+	proposal_settle(active, proposal,
+			controller_fence(active->image, &active->options, id, &proposal->change));
 	member->must_have_applied = active->image->offset;
 }
 
@@ -176,11 +184,9 @@ static void end_life(struct active_controller *active, int32_t id)
 	struct member *member = member_get(active, id);
 
 	env_log(active->control->worker.env, LOG_INFO, "fencing the last life of broker %d", id);
-	if (controller_end_life(active->image, &active->options, id, &proposal->change) ==
-	    KAFKA_NONE)
-		proposal_send(active, proposal);
-	else
-		proposal_drop(proposal);
+	proposal_settle(
+		active, proposal,
+		controller_end_life(active->image, &active->options, id, &proposal->change));
 	member->is_reborn = false;
 	member->heard_us = env_now_us(active->control->worker.env); /* R38: its time begins */
 	member->must_have_applied = active->image->offset;
@@ -263,11 +269,9 @@ static void yield_unserved(struct active_controller *active, const struct image_
 		return;
 	member->not_served_since_us = now;
 	proposal = proposal_new(active, NULL, NULL);
-	if (controller_yield_slots(active->image, &active->options, broker->id,
-				   &proposal->change) == KAFKA_NONE)
-		proposal_send(active, proposal);
-	else
-		proposal_drop(proposal);
+	proposal_settle(active, proposal,
+			controller_yield_slots(active->image, &active->options, broker->id,
+					       &proposal->change));
 }
 
 static void rebalance(struct active_controller *active)
@@ -280,10 +284,8 @@ static void rebalance(struct active_controller *active)
 		return;
 	active->rebalance_us = now + (uint64_t)settings->rebalance_interval_s * 1000 * MICROSECONDS;
 	proposal = proposal_new(active, NULL, NULL);
-	if (controller_rebalance(active->image, &active->options, &proposal->change) == KAFKA_NONE)
-		proposal_send(active, proposal);
-	else
-		proposal_drop(proposal);
+	proposal_settle(active, proposal,
+			controller_rebalance(active->image, &active->options, &proposal->change));
 }
 
 void active_controller_tick(struct active_controller *active)
@@ -315,11 +317,9 @@ static void unfence(struct active_controller *active,
 {
 	struct proposal *proposal = proposal_new(active, NULL, NULL);
 
-	if (controller_unfence(active->image, &active->options, heartbeat->broker_id,
-			       &proposal->change) == KAFKA_NONE)
-		proposal_send(active, proposal);
-	else
-		proposal_drop(proposal);
+	proposal_settle(active, proposal,
+			controller_unfence(active->image, &active->options, heartbeat->broker_id,
+					   &proposal->change));
 }
 
 static void set_steer(struct active_controller *active,
@@ -327,11 +327,9 @@ static void set_steer(struct active_controller *active,
 {
 	struct proposal *proposal = proposal_new(active, NULL, NULL);
 
-	if (controller_set_steer(active->image, heartbeat->broker_id, heartbeat->has_steer,
-				 &proposal->change) == KAFKA_NONE)
-		proposal_send(active, proposal);
-	else
-		proposal_drop(proposal);
+	proposal_settle(active, proposal,
+			controller_set_steer(active->image, heartbeat->broker_id,
+					     heartbeat->has_steer, &proposal->change));
 }
 
 /* R41: gives away what it leads; when it has applied that it may go, and is fenced. */
@@ -346,11 +344,9 @@ static void leave(struct active_controller *active,
 		struct proposal *proposal = proposal_new(active, NULL, NULL);
 
 		member->is_leaving = true;
-		if (controller_begin_shutdown(active->image, &active->options, broker->id,
-					      &proposal->change) == KAFKA_NONE)
-			proposal_send(active, proposal);
-		else
-			proposal_drop(proposal);
+		proposal_settle(active, proposal,
+				controller_begin_shutdown(active->image, &active->options,
+							  broker->id, &proposal->change));
 		return;
 	}
 	if (heartbeat->current_metadata_offset < active->control->worker.image->offset)
@@ -409,10 +405,8 @@ static void make_mirror_secret(struct active_controller *active)
 	struct proposal *proposal = proposal_new(active, NULL, NULL);
 
 	env_random_bytes(active->control->worker.env, random, sizeof(random));
-	if (controller_make_mirror_secret(active->image, random, &proposal->change) == KAFKA_NONE)
-		proposal_send(active, proposal);
-	else
-		proposal_drop(proposal);
+	proposal_settle(active, proposal,
+			controller_make_mirror_secret(active->image, random, &proposal->change));
 }
 
 struct active_controller *active_controller_new(struct control *control, int32_t epoch)
