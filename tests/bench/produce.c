@@ -3,7 +3,10 @@
  *
  * One thread for each connection, blocking sockets. A connection keeps `in_flight` requests
  * outstanding; several that may leave at once leave in one send(). Every answer's error code is
- * looked at: the first error ends the run. */
+ * looked at: the first error ends the run.
+ *
+ * With a fixed rate a request is due at its moment whether or not earlier ones were answered, and
+ * its time counts from there: a slow answer is not hidden by sending later. */
 #include "base/bytes.h"
 #include "base/crc32c.h"
 #include "base/mem.h"
@@ -17,6 +20,7 @@
 #include <getopt.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,7 +36,7 @@ enum {
 	ANSWER_BYTES_MAX = 4096,
 	SEND_BYTES = 256 << 10, /* as many frames as fit leave in one send() */
 	CONNECTIONS_MAX = 256,
-	LATENCIES_MAX = 1 << 20,
+	LATENCIES_MAX = 1 << 20, /* of each connection; later ones are not noted */
 	ROUNDS_MAX = 100,
 	HOST_BYTES = 256,
 };
@@ -42,8 +46,10 @@ struct options {
 	int connections, in_flight, acks, partitions, record_bytes, records;
 	double seconds;
 	int rounds;
+	int rate;     /* requests a second of all connections; 0: as fast as answers come */
 	bool bare;    /* no Metadata: everything goes to the one address */
-	bool latency; /* one request at a time, and the times are reported */
+	bool alone;   /* one request at a time */
+	bool latency; /* the times are reported, not the throughput */
 	bool once;    /* one acknowledged record, retried until it works */
 };
 
@@ -56,7 +62,9 @@ struct lane { /* one connection */
 	int fd;
 	struct buffer frames; /* one or more copies of the request */
 	size_t frame_size;
-	int64_t answered;
+	double next_s;          /* when the next request is due, if there is a rate */
+	double *due_s;          /* ring of in_flight: when each outstanding request was due */
+	int64_t sent, answered; /* of this round */
 	double *latencies_us;
 	int64_t latency_count;
 };
@@ -217,40 +225,85 @@ static int receive_answers(struct lane *lane, struct buffer *in)
 
 /* ---- running ---- */
 
-static void note_latency(struct lane *lane, double sent_s)
+static void note_latencies(struct lane *lane, int answers)
 {
-	if (lane->latencies_us && lane->latency_count < LATENCIES_MAX)
-		lane->latencies_us[lane->latency_count++] = (now_s() - sent_s) * 1e6;
+	double now = now_s();
+
+	for (int i = 0; i < answers; i++) {
+		double due_s = lane->due_s[lane->answered++ % lane->options->in_flight];
+
+		if (lane->latencies_us && lane->latency_count < LATENCIES_MAX)
+			lane->latencies_us[lane->latency_count++] = (now - due_s) * 1e6;
+	}
+}
+
+static double interval_s(const struct options *o)
+{
+	return (double)o->connections / o->rate;
+}
+
+/* How many requests may leave now. */
+static int due_now(const struct lane *lane)
+{
+	int room = lane->options->in_flight - (int)(lane->sent - lane->answered);
+	double late_s = now_s() - lane->next_s;
+
+	if (atomic_load(&lane->run->stop))
+		return 0;
+	if (lane->options->rate == 0)
+		return room;
+	return room > 0 && late_s >= 0 ? 1 : 0;
+}
+
+static void send_due(struct lane *lane, int count)
+{
+	const struct options *o = lane->options;
+
+	if (!send_frames(lane, count))
+		fail(lane->leader, strerror(errno));
+	for (int i = 0; i < count; i++)
+		lane->due_s[lane->sent++ % o->in_flight] = o->rate ? lane->next_s : now_s();
+	if (o->rate)
+		lane->next_s += interval_s(o);
+}
+
+/* True when answers may be read; false when the next request is due before. */
+static bool wait_for_answers(const struct lane *lane)
+{
+	struct pollfd readable = {.fd = lane->fd, .events = POLLIN};
+	int outstanding = (int)(lane->sent - lane->answered);
+	double wait_s = lane->next_s - now_s();
+	struct timespec timeout = {0};
+
+	if (lane->options->rate == 0 || outstanding == lane->options->in_flight ||
+	    atomic_load(&lane->run->stop))
+		return true; /* recv() waits */
+	if (wait_s > 0) {
+		timeout.tv_sec = (time_t)wait_s;
+		timeout.tv_nsec = (long)((wait_s - (double)timeout.tv_sec) * 1e9);
+	}
+	return ppoll(&readable, outstanding > 0 ? 1 : 0, &timeout, NULL) > 0;
 }
 
 static void *run_lane(void *argument)
 {
 	struct lane *lane = argument;
-	int copies = (int)(lane->frames.size / lane->frame_size), outstanding = 0;
+	int copies = (int)(lane->frames.size / lane->frame_size), count, answers;
 	struct buffer in = {0};
 
-	while (!atomic_load(&lane->run->stop) || outstanding > 0) {
-		int room = lane->options->in_flight - outstanding, answers;
-		double sent_s = now_s();
-
-		while (room > 0 && !atomic_load(&lane->run->stop)) {
-			int count = room < copies ? room : copies;
-
-			if (!send_frames(lane, count))
-				fail(lane->leader, strerror(errno));
-			outstanding += count;
-			room -= count;
-		}
-		if (outstanding == 0)
+	for (;;) {
+		while ((count = due_now(lane)) > 0)
+			send_due(lane, count < copies ? count : copies);
+		if (lane->sent == lane->answered && atomic_load(&lane->run->stop))
 			break;
+		if (!wait_for_answers(lane))
+			continue;
 		answers = receive_answers(lane, &in);
 		if (answers == -1000)
 			fail(lane->leader, "closed the connection");
 		if (answers < 0)
 			fail(lane->leader, kafka_error_name((int16_t)-answers));
-		outstanding -= answers;
-		lane->answered += answers;
-		note_latency(lane, sent_s);
+		note_latencies(lane, answers);
 	}
 	buffer_done(&in);
 	return NULL;
@@ -261,7 +314,7 @@ static void open_lanes(struct run *run, const struct options *o)
 	for (int i = 0; i < o->connections; i++) {
 		struct lane *lane = &run->lanes[i];
 
-		lane->answered = 0;
+		lane->sent = lane->answered = 0;
 		lane->fd = dial(lane->leader);
 		if (lane->fd < 0)
 			fail(lane->leader, strerror(errno));
@@ -285,6 +338,8 @@ static double run_round(struct run *run, const struct options *o)
 	open_lanes(run, o);
 	atomic_store(&run->stop, false);
 	start_s = now_s();
+	for (int i = 0; o->rate && i < o->connections; i++)
+		run->lanes[i].next_s = start_s + (double)i / o->rate;
 	for (int i = 0; i < o->connections; i++)
 		if (pthread_create(&run->lanes[i].thread, NULL, run_lane, &run->lanes[i]) != 0)
 			fail("pthread_create", strerror(errno));
@@ -377,16 +432,24 @@ static void report_rate(const char *what, double requests, const struct options 
 	fflush(stdout);
 }
 
-static void report_latency(struct lane *lane)
+static void report_latency(struct run *run, const struct options *o)
 {
-	int64_t n = lane->latency_count;
+	double *all_us = mem_alloc((size_t)o->connections * LATENCIES_MAX * sizeof(double));
+	int64_t n = 0;
 
+	for (int i = 0; i < o->connections; i++) {
+		const struct lane *lane = &run->lanes[i];
+
+		memcpy(all_us + n, lane->latencies_us,
+		       (size_t)lane->latency_count * sizeof(double));
+		n += lane->latency_count;
+	}
 	if (n == 0)
 		fail("latency", "no request was answered");
-	qsort(lane->latencies_us, (size_t)n, sizeof(double), by_size);
-	printf("latency p50 %.3f ms p99 %.3f ms of %lld requests\n",
-	       lane->latencies_us[n / 2] / 1000, lane->latencies_us[n * 99 / 100] / 1000,
-	       (long long)n);
+	qsort(all_us, (size_t)n, sizeof(double), by_size);
+	printf("latency p50 %.3f ms p99 %.3f ms of %lld requests\n", all_us[n / 2] / 1000,
+	       all_us[n * 99 / 100] / 1000, (long long)n);
+	mem_free(all_us);
 }
 
 static void run_rounds(struct run *run, const struct options *o)
@@ -399,7 +462,7 @@ static void run_rounds(struct run *run, const struct options *o)
 			report_rate("round", rates[i], o);
 	}
 	if (o->latency) {
-		report_latency(&run->lanes[0]);
+		report_latency(run, o);
 		return;
 	}
 	qsort(rates, (size_t)o->rounds, sizeof(*rates), by_size);
@@ -436,10 +499,11 @@ static const char usage_text[] =
 	"usage: produce -b HOST:PORT -t TOPIC [-p PARTITIONS] [-c CONNECTIONS] [-n IN_FLIGHT]\n"
 	"               [-k RECORDS_A_REQUEST] [-s RECORD_BYTES] [-a ACKS] [-d SECONDS] [-r "
 	"ROUNDS]\n"
-	"               [-B] [-l] [-1]\n"
+	"               [-B] [-l | -f REQUESTS_A_SECOND] [-1]\n"
 	"  Connection i writes to partition i modulo PARTITIONS, at its leader.\n"
 	"  -B  no Metadata: everything goes to HOST:PORT (tests/bench/bare)\n"
 	"  -l  one request at a time: prints p50 and p99\n"
+	"  -f  at a fixed rate, over all connections: prints p50 and p99\n"
 	"  -1  tries until one request is acknowledged\n";
 
 static int number(const char *text, int least, int most)
@@ -456,7 +520,7 @@ static bool parse(struct options *o, int argc, char **argv)
 {
 	int letter;
 
-	while ((letter = getopt(argc, argv, "b:t:p:c:n:k:s:a:d:r:Bl1")) >= 0) {
+	while ((letter = getopt(argc, argv, "b:t:p:c:n:k:s:a:d:r:f:Bl1")) >= 0) {
 		switch (letter) {
 		case 'b':
 			o->brokers = optarg;
@@ -488,11 +552,15 @@ static bool parse(struct options *o, int argc, char **argv)
 		case 'r':
 			o->rounds = number(optarg, 1, ROUNDS_MAX);
 			break;
+		case 'f':
+			o->rate = number(optarg, 1, 1 << 20);
+			o->latency = true;
+			break;
 		case 'B':
 			o->bare = true;
 			break;
 		case 'l':
-			o->latency = true;
+			o->alone = o->latency = true;
 			break;
 		case '1':
 			o->once = true;
@@ -516,6 +584,7 @@ static void prepare(struct run *run, const struct options *o)
 			snprintf(lane->leader, sizeof(lane->leader), "%s", o->brokers);
 		if (o->latency)
 			lane->latencies_us = mem_alloc(LATENCIES_MAX * sizeof(double));
+		lane->due_s = mem_alloc((size_t)o->in_flight * sizeof(double));
 		prepare_frames(lane);
 	}
 }
@@ -525,6 +594,7 @@ static void run_free(struct run *run)
 	for (int i = 0; i < CONNECTIONS_MAX; i++) {
 		buffer_done(&run->lanes[i].frames);
 		mem_free(run->lanes[i].latencies_us);
+		mem_free(run->lanes[i].due_s);
 	}
 	mem_free(run);
 }
@@ -545,7 +615,7 @@ int main(int argc, char **argv)
 		fputs(usage_text, stderr);
 		return 2;
 	}
-	if (o.latency || o.once)
+	if (o.alone || o.once)
 		o.connections = o.in_flight = 1;
 	run = mem_alloc(sizeof(*run));
 	prepare(run, &o);

@@ -132,6 +132,24 @@ steered() # NODE: frames that its kernel has sent on to another machine
 			.value.packets] | add // 0'
 }
 
+# ---- what the brokers count ----
+
+metrics_of() # NODE
+{
+	client bash -c 'exec 3<>"/dev/tcp/$1/9464" && printf "GET /metrics HTTP/1.0\r\n\r\n" >&3 &&
+		cat <&3' bash "10.77.0.${1#b}"
+}
+
+# The sum of the samples that begin with WORD over all brokers.
+sum_of() # WORD
+{
+	local node
+
+	for node in b1 b2 b3; do
+		metrics_of "$node"
+	done | awk -v word="$1" 'index($0, word) == 1 { sum += $NF } END { printf "%.0f\n", sum }'
+}
+
 # ---- clients ----
 
 # An idempotent producer in the client machine. What it knows is written down outside, as it comes:
