@@ -306,6 +306,7 @@ ssize_t sim_socket_send(struct env *env, struct env_socket *socket, const struct
 			int count);
 ssize_t sim_socket_send_file(struct env *env, struct env_socket *socket, struct env_file *file,
 			     int64_t position, size_t size);
+void sim_socket_cork(struct env *env, struct env_socket *socket, bool corked);
 size_t sim_socket_unsent(struct env *env, struct env_socket *socket);
 int sim_socket_error(struct env *env, struct env_socket *socket);
 void sim_socket_local(struct env_socket *socket, struct net_address *ret);

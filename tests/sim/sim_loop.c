@@ -308,6 +308,7 @@ const struct env_ops sim_ops = {
 	.socket_receive = sim_socket_receive,
 	.socket_send = sim_socket_send,
 	.socket_send_file = sim_socket_send_file,
+	.socket_cork = sim_socket_cork,
 	.socket_unsent = sim_socket_unsent,
 	.socket_error = sim_socket_error,
 	.socket_local = sim_socket_local,

@@ -272,6 +272,14 @@ ssize_t sim_socket_send_file(struct env *env, struct env_socket *socket, struct 
 	return got;
 }
 
+/* Packets of a stream are drawn by the link, whatever was sent together. */
+void sim_socket_cork(struct env *env, struct env_socket *socket, bool corked)
+{
+	(void)env;
+	(void)socket;
+	(void)corked;
+}
+
 size_t sim_socket_unsent(struct env *env, struct env_socket *socket)
 {
 	(void)env;

@@ -174,6 +174,9 @@ struct env_ops {
 			       const struct iovec *pieces, int count);
 	ssize_t (*socket_send_file)(struct env *env, struct env_socket *socket,
 				    struct env_file *file, int64_t position, size_t size);
+	/* Corked, sends that follow each other share packets: the peer is not woken for a part.
+	 * What fills no packet leaves when the cork is drawn. */
+	void (*socket_cork)(struct env *env, struct env_socket *socket, bool corked);
 	/* Bytes sent that the peer's kernel has not acknowledged. */
 	size_t (*socket_unsent)(struct env *env, struct env_socket *socket);
 	/* 0, -EINPROGRESS while connecting, or why the connection failed (-ECONNREFUSED...). */
@@ -397,6 +400,11 @@ static inline ssize_t env_socket_send_file(struct env *env, struct env_socket *s
 					   struct env_file *file, int64_t position, size_t size)
 {
 	return env->ops->socket_send_file(env, socket, file, position, size);
+}
+
+static inline void env_socket_cork(struct env *env, struct env_socket *socket, bool corked)
+{
+	env->ops->socket_cork(env, socket, corked);
 }
 
 static inline size_t env_socket_unsent(struct env *env, struct env_socket *socket)

@@ -210,9 +210,12 @@ static void session_reset_output(struct session *s)
 
 static void session_send(struct session *s)
 {
+	bool corked = s->splice < s->out.splice_count && flow_is_known(s->flow);
 	ssize_t count = 0;
 
 	env_timer_stop(s->worker->env, &s->patience);
+	if (corked)
+		env_socket_cork(s->worker->env, s->socket, true);
 	while (count >= 0 && session_has_output(s) && flow_is_known(s->flow)) {
 		const struct wire_splice *splice =
 			s->splice < s->out.splice_count ? &s->out.splices[s->splice] : NULL;
@@ -226,6 +229,8 @@ static void session_send(struct session *s)
 		session_close(s);
 		return;
 	}
+	if (corked)
+		env_socket_cork(s->worker->env, s->socket, false);
 	if (!session_has_output(s))
 		session_reset_output(s);
 	session_watch(s);

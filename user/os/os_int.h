@@ -237,6 +237,7 @@ ssize_t os_socket_send(struct env *env, struct env_socket *socket, const struct 
 		       int count);
 ssize_t os_socket_send_file(struct env *env, struct env_socket *socket, struct env_file *file,
 			    int64_t position, size_t size);
+void os_socket_cork(struct env *env, struct env_socket *socket, bool corked);
 size_t os_socket_unsent(struct env *env, struct env_socket *socket);
 int os_socket_error(struct env *env, struct env_socket *socket);
 void os_socket_local(struct env_socket *socket, struct net_address *ret);

@@ -49,6 +49,7 @@ static const struct env_ops os_ops = {
 	.socket_receive = os_socket_receive,
 	.socket_send = os_socket_send,
 	.socket_send_file = os_socket_send_file,
+	.socket_cork = os_socket_cork,
 	.socket_unsent = os_socket_unsent,
 	.socket_error = os_socket_error,
 	.socket_local = os_socket_local,

@@ -241,6 +241,15 @@ ssize_t os_socket_send_file(struct env *env, struct env_socket *socket, struct e
 	return sent < 0 ? failed(socket) : sent;
 }
 
+void os_socket_cork(struct env *env, struct env_socket *socket, bool corked)
+{
+	int value = corked;
+
+	(void)env;
+	/* A failure costs a packet, or is that of a connection whose next send says so. */
+	(void)setsockopt(socket->fd, IPPROTO_TCP, TCP_CORK, &value, sizeof(value));
+}
+
 size_t os_socket_unsent(struct env *env, struct env_socket *socket)
 {
 	int unsent = 0;

@@ -27,8 +27,8 @@ struct wire_bytes {
 	int32_t size;
 };
 
-/* A `records` field: bytes in memory, or, when encoding, a piece of a file that leaves by
- * sendfile. data NULL and file NULL is null. */
+/* A `records` field: bytes in memory, or, when encoding, a piece of a file. data NULL and file NULL
+ * is null. */
 struct wire_records {
 	const uint8_t *data;
 	int32_t size;
@@ -112,7 +112,12 @@ void wire_init(const struct wire_schema *schema, void *message);
 int wire_decode(const struct wire_schema *schema, int16_t version, bool flexible,
 		struct reader *in, struct arena *arena, void *ret_message);
 
-/* A response on its way out: bytes, with pieces of files between them. */
+/* A response on its way out: bytes, with pieces of files between them that leave by sendfile.
+ *
+ * A piece costs system calls, and a packet more that wakes the peer for half an answer: records up
+ * to WIRE_COPIED_BYTES that the page cache has are read into the bytes instead. */
+enum { WIRE_COPIED_BYTES = 32 << 10 }; /* of one response; what comes behind is spliced */
+
 struct wire_splice {
 	size_t at; /* the piece goes before bytes.data[at] */
 	/* One reference, until wire_output_done() or whoever takes it over. */
@@ -126,7 +131,7 @@ struct wire_output {
 	struct wire_splice *splices;
 	size_t splice_count;
 	size_t splice_capacity;
-	struct env *env; /* for references to files; NULL when there can be none */
+	struct env *env; /* for files; NULL when there can be none */
 };
 
 void wire_output_done(struct wire_output *out);

@@ -42,6 +42,21 @@ static void output_add_splice(struct wire_output *out, const struct wire_splice 
 	out->splices[out->splice_count++] = *splice;
 }
 
+static bool output_copy(struct wire_output *out, const struct wire_records *records)
+{
+	size_t size = (size_t)records->size;
+	void *room;
+
+	if (out->bytes.size + size > WIRE_COPIED_BYTES)
+		return false;
+	room = buffer_reserve(&out->bytes, size);
+	if (env_file_read_cached(out->env, records->file, room, size, records->position) !=
+	    (ssize_t)size)
+		return false;
+	out->bytes.size += size;
+	return true;
+}
+
 static void output_splice(struct wire_output *out, const struct wire_records *records)
 {
 	struct wire_splice splice = {
@@ -101,7 +116,7 @@ static void encode_records(const struct encoder *e, const struct wire_field *f,
 		return;
 	}
 	encode_length(e, f, 4, records->size);
-	if (records->size > 0)
+	if (records->size > 0 && !output_copy(e->out, records))
 		output_splice(e->out, records);
 }
 

@@ -346,6 +346,35 @@ static void much_travels_both_ways_past_full_queues(void **state)
 	free(folder);
 }
 
+static int is_corked(struct env_socket *socket)
+{
+	socklen_t size = sizeof(int);
+	int corked = -1;
+
+	getsockopt(socket->fd, IPPROTO_TCP, TCP_CORK, &corked, &size);
+	return corked;
+}
+
+static void a_cork_holds_back_until_it_is_drawn(void **state)
+{
+	char bytes[] = "ab", got[4];
+	struct iovec piece = {bytes, 1};
+	struct pair pair;
+
+	(void)state;
+	pair_init(&pair, "127.0.0.1:0");
+	env_socket_cork(pair.env, pair.client.socket, true);
+	assert_int_equal(is_corked(pair.client.socket), 1);
+	assert_int_equal(env_socket_send(pair.env, pair.client.socket, &piece, 1), 1);
+	assert_int_equal(env_socket_send(pair.env, pair.client.socket, &piece, 1), 1);
+	env_socket_cork(pair.env, pair.client.socket, false);
+	assert_int_equal(is_corked(pair.client.socket), 0);
+	env_socket_watch(pair.env, pair.server.socket, ENV_READABLE);
+	TURN_UNTIL(pair.process, pair.server.calls > 0);
+	assert_int_equal(env_socket_receive(pair.env, pair.server.socket, got, sizeof(got)), 2);
+	pair_done(&pair);
+}
+
 static void unsent_counts_until_the_peer_s_kernel_has_it(void **state)
 {
 	static char bytes[1 << 20];
@@ -668,6 +697,7 @@ int main(void)
 		cmocka_unit_test(a_port_has_room_for_both_families),
 		cmocka_unit_test(a_port_can_be_listened_on_again_at_once),
 		cmocka_unit_test(much_travels_both_ways_past_full_queues),
+		cmocka_unit_test(a_cork_holds_back_until_it_is_drawn),
 		cmocka_unit_test(unsent_counts_until_the_peer_s_kernel_has_it),
 		cmocka_unit_test(a_reset_is_seen_as_one_and_a_close_as_the_end),
 		cmocka_unit_test(a_reset_of_an_unwatched_socket_does_not_spin),

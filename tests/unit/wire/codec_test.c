@@ -381,6 +381,7 @@ static void a_long_tagged_field_is_moved_whole(void **state)
 
 struct env_file {
 	int references;
+	bool is_cached;
 };
 
 static struct env_file *count_ref(struct env_file *file)
@@ -395,10 +396,27 @@ static void count_unref(struct env *env, struct env_file *file)
 	file->references--;
 }
 
+/* Each byte is its position's lowest. */
+static ssize_t read_cached(struct env *env, struct env_file *file, void *bytes, size_t size,
+			   int64_t position)
+{
+	uint8_t *to = bytes;
+
+	(void)env;
+	for (size_t i = 0; i < size; i++)
+		to[i] = (uint8_t)(position + (int64_t)i);
+	return file->is_cached ? (ssize_t)size : -EAGAIN;
+}
+
+static const struct env_ops file_ops = {
+	.file_ref = count_ref,
+	.file_unref = count_unref,
+	.file_read_cached = read_cached,
+};
+
 static void records_of_a_file_are_spliced_and_counted_in_the_size(void **state)
 {
-	static const struct env_ops ops = {.file_ref = count_ref, .file_unref = count_unref};
-	struct env env = {.ops = &ops};
+	struct env env = {.ops = &file_ops};
 	struct env_file file = {.references = 1};
 	struct fetch_response_partition partitions[2];
 	struct fetch_response_topic topic = {.topic = wire_string_of("t")};
@@ -434,6 +452,42 @@ static void records_of_a_file_are_spliced_and_counted_in_the_size(void **state)
 	assert_int_equal(out.splices[1].at, out.bytes.size / 2 + first.size);
 	assert_memory_equal(out.bytes.data + out.bytes.size / 2, first.bytes, first.size);
 	assert_int_equal(file.references, 3);
+	wire_output_done(&out);
+	assert_int_equal(file.references, 1);
+}
+
+static void encode_fetched(struct env_file *file, int32_t size, struct wire_output *out)
+{
+	struct fetch_response_partition partition = {.aborted_transactions.count = -1};
+	struct fetch_response_topic topic = {.topic = wire_string_of("t")};
+	struct fetch_response response;
+
+	wire_init(wire_fetch.response, &response);
+	partition.records = (struct wire_records){.file = file, .position = 77, .size = size};
+	topic.partitions.items = &partition;
+	topic.partitions.count = 1;
+	response.responses.items = &topic;
+	response.responses.count = 1;
+	wire_encode_response(&wire_fetch, 4, 42, &response, out);
+}
+
+static void few_records_that_are_cached_are_copied(void **state)
+{
+	struct env env = {.ops = &file_ops};
+	struct env_file file = {.references = 1, .is_cached = true};
+	struct wire_output out = {.env = &env};
+	size_t few;
+
+	(void)state;
+	encode_fetched(&file, 3, &out);
+	assert_int_equal(out.splice_count, 0);
+	assert_int_equal(bytes_load_u32(out.bytes.data), out.bytes.size - 4);
+	assert_memory_equal(out.bytes.data + out.bytes.size - 3, "MNO", 3);
+	few = out.bytes.size;
+	/* Not without bound. */
+	encode_fetched(&file, WIRE_COPIED_BYTES, &out);
+	assert_int_equal(out.splice_count, 1);
+	assert_int_equal(out.bytes.size, few + few - 3);
 	wire_output_done(&out);
 	assert_int_equal(file.references, 1);
 }
@@ -514,6 +568,7 @@ int main(void)
 		cmocka_unit_test(a_tagged_field_with_its_missing_value_is_left_out),
 		cmocka_unit_test(a_long_tagged_field_is_moved_whole),
 		cmocka_unit_test(records_of_a_file_are_spliced_and_counted_in_the_size),
+		cmocka_unit_test(few_records_that_are_cached_are_copied),
 		cmocka_unit_test(two_responses_follow_each_other_in_one_output),
 		cmocka_unit_test(a_request_headers_client_id_may_be_null_and_nothing_else),
 		cmocka_unit_test(a_request_header_cut_anywhere_is_refused),
