@@ -64,7 +64,8 @@ static void question_answered(struct peer_call *call, int rc, const uint8_t *fra
 		 response.topics.count == 1 && response.topics.items[0].partitions.count == 1 &&
 		 response.topics.items[0].partitions.items[0].leader_epoch > 0) {
 		env_log(check->env, LOG_ERROR,
-			"voter %d has committed records already: a voter that lost its directory "
+			"voter %d has committed records already: format all voters of a new "
+			"cluster before the first one starts; a voter that lost its directory "
 			"cannot come back under its old id",
 			question->node_id);
 		check->result = -EEXIST;
