@@ -20,12 +20,12 @@ VM_PROGRAMS := $(BUILD)/tests/vm/vm_switch
 unit_folder = $(notdir $(patsubst %/,%,$(dir $(1))))
 # The simulated world, and whole brokers with their clients in it.
 sim_world := $(patsubst %,$(BUILD)/obj/tests/sim/sim_%.o,\
-	world process loop files net stream datagrams disk)
+	world process loop files net stream datagrams disk node)
 sim_cluster := $(sim_world) $(patsubst %,$(BUILD)/obj/tests/sim/sim_%.o,\
 	cluster client link producer reader history replicas apart)
 # The tests of logs and replicas run on a simulated disk.
 unit_simulation = $(if $(filter plog/% replica/%,$(1)),\
-	$(patsubst %,$(BUILD)/obj/tests/sim/%.o,sim_disk sim_env_single)) \
+	$(patsubst %,$(BUILD)/obj/tests/sim/%.o,sim_disk sim_node sim_env_single)) \
 	$(if $(filter sim/% broker/%,$(1)),$(sim_world))
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 # The unit tests of every folder may use the real env; those above base mostly need it. base comes

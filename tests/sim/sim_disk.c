@@ -1,58 +1,23 @@
-/* Owns the bytes and names of a simulated disk, twice: as a process sees them (`now`) and as they
- * lie on disk (`kept`).
+/* Owns what becomes of a simulated disk's nodes (sim_node.h) in calls, crashes and faults.
  *
  * Invariants:
- *  1. A page without PAGE_DIRTY is the same in now and kept, but for pages that a failed flush
+ *  1. A page without SIM_PAGE_DIRTY is the same in now and kept, but for pages that a failed flush
  *     gave up.
  *  2. A folder's kept names with its pending changes applied in order are its names now.
  *  3. A node lives as long as a name, an open file, a flush or a pending change holds it. */
 #include "sim/sim_disk.h"
 
 #include "base/mem.h"
+#include "sim/sim_node.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE_BYTES = 4096, PAGE_DIRTY = 1, PAGE_COLD = 2 };
-
-struct image { /* a file's content */
-	uint8_t *bytes; /* zeros between size and capacity */
-	int64_t size;
-	int64_t capacity; /* whole pages */
-};
-
-struct entry {
-	char *name;
-	struct node *node;
-};
-
-struct names { /* sorted */
-	struct entry *entries;
-	size_t count;
-};
-
-struct change { /* of a folder: `gone` loses its name, `name` becomes node; either may be NULL */
-	char *gone;
-	char *name;
-	struct node *node;
-};
-
-struct node {
-	bool is_folder;
-	unsigned references;
-	struct image now, kept;
-	uint8_t *pages;        /* flags, for now.capacity */
-	int64_t truncated_at;  /* lowest size since the last flush; INT64_MAX: none */
-	struct names names_now, names_kept;
-	struct change *changes;
-	size_t change_count;
-};
-
 struct env_file {
 	struct sim_disk *disk;
-	struct node *node;
+	struct sim_node *node;
 	unsigned references;
 	unsigned generation;
 	bool writable;
@@ -60,11 +25,11 @@ struct env_file {
 
 struct sim_flush {
 	struct env_file *file;
-	struct image taken;
+	struct sim_content taken;
 	uint8_t *pages; /* which were dirty */
 	int64_t truncated_at;
 	int rc;
-	bool superseded; /* a later flush of the file has ended, and covered this one */
+	bool superseded;        /* a later flush of the file has ended, and covered this one */
 	struct sim_flush *next; /* the one begun before */
 };
 
@@ -75,7 +40,7 @@ struct fault {
 };
 
 struct sim_disk {
-	struct node *root;
+	struct sim_node *root;
 	struct sim_flush *flushes; /* begun */
 	struct fault faults[SIM_CALLS];
 	uint64_t calls[SIM_CALLS];
@@ -105,217 +70,13 @@ static int count_call(struct sim_disk *disk, enum sim_disk_call call)
 	return fault->rc;
 }
 
-static int64_t pages_of(int64_t size)
-{
-	return (size + PAGE_BYTES - 1) / PAGE_BYTES;
-}
-
-static void image_grow(struct image *image, int64_t size)
-{
-	int64_t capacity = image->capacity ? image->capacity : PAGE_BYTES;
-
-	while (capacity < size)
-		capacity *= 2;
-	if (capacity == image->capacity)
-		return;
-	image->bytes = mem_resize(image->bytes, (size_t)capacity);
-	memset(image->bytes + image->capacity, 0, (size_t)(capacity - image->capacity));
-	image->capacity = capacity;
-}
-
-static void image_cut(struct image *image, int64_t size)
-{
-	if (size < image->size)
-		memset(image->bytes + size, 0, (size_t)(image->size - size));
-	image_grow(image, size);
-	image->size = size;
-}
-
-static void image_copy(struct image *to, const struct image *from)
-{
-	image_cut(to, 0);
-	image_cut(to, from->size);
-	if (from->size > 0)
-		memcpy(to->bytes, from->bytes, (size_t)from->size);
-}
-
-static void image_copy_page(struct image *to, const struct image *from, int64_t page)
-{
-	int64_t at = page * PAGE_BYTES;
-
-	image_grow(to, at + PAGE_BYTES);
-	if (at + PAGE_BYTES <= from->capacity)
-		memcpy(to->bytes + at, from->bytes + at, PAGE_BYTES);
-	else
-		memset(to->bytes + at, 0, PAGE_BYTES);
-}
-
-/* ---- nodes and names ---- */
-
-static struct node *node_new(bool is_folder)
-{
-	struct node *node = mem_alloc(sizeof(*node));
-
-	node->is_folder = is_folder;
-	node->references = 1;
-	node->truncated_at = INT64_MAX;
-	return node;
-}
-
-static void node_unref(struct node *node);
-
-static struct node *node_ref(struct node *node)
-{
-	node->references++;
-	return node;
-}
-
-static void names_done(struct names *names)
-{
-	for (size_t i = 0; i < names->count; i++) {
-		mem_free(names->entries[i].name);
-		node_unref(names->entries[i].node);
-	}
-	mem_free(names->entries);
-	*names = (struct names){0};
-}
-
-static void changes_done(struct node *folder)
-{
-	for (size_t i = 0; i < folder->change_count; i++) {
-		mem_free(folder->changes[i].gone);
-		mem_free(folder->changes[i].name);
-		node_unref(folder->changes[i].node);
-	}
-	mem_free(folder->changes);
-	folder->changes = NULL;
-	folder->change_count = 0;
-}
-
-static void node_unref(struct node *node)
-{
-	if (!node || --node->references > 0)
-		return;
-	names_done(&node->names_now);
-	names_done(&node->names_kept);
-	changes_done(node);
-	mem_free(node->now.bytes);
-	mem_free(node->kept.bytes);
-	mem_free(node->pages);
-	mem_free(node);
-}
-
-/* Where name is, or should be. */
-static size_t names_place(const struct names *names, const char *name)
-{
-	size_t place = 0;
-
-	while (place < names->count && strcmp(names->entries[place].name, name) < 0)
-		place++;
-	return place;
-}
-
-static struct node *names_get(const struct names *names, const char *name)
-{
-	size_t place = names_place(names, name);
-
-	return place < names->count && strcmp(names->entries[place].name, name) == 0
-		       ? names->entries[place].node
-		       : NULL;
-}
-
-static void names_remove(struct names *names, const char *name)
-{
-	size_t place = names_place(names, name);
-
-	if (!names_get(names, name))
-		return;
-	mem_free(names->entries[place].name);
-	node_unref(names->entries[place].node);
-	names->count--;
-	memmove(names->entries + place, names->entries + place + 1,
-		(names->count - place) * sizeof(*names->entries));
-}
-
-static void names_put(struct names *names, const char *name, struct node *node)
-{
-	size_t place;
-
-	node_ref(node); /* before a node that it replaces may go */
-	names_remove(names, name);
-	place = names_place(names, name);
-	names->entries = mem_resize(names->entries, (names->count + 1) * sizeof(*names->entries));
-	memmove(names->entries + place + 1, names->entries + place,
-		(names->count - place) * sizeof(*names->entries));
-	names->entries[place] = (struct entry){.name = mem_string(name), .node = node};
-	names->count++;
-}
-
-static void names_copy(struct names *to, const struct names *from)
-{
-	names_done(to);
-	for (size_t i = 0; i < from->count; i++)
-		names_put(to, from->entries[i].name, from->entries[i].node);
-}
-
-static void apply_change(struct names *names, const struct change *change)
-{
-	if (change->name)
-		names_put(names, change->name, change->node);
-	if (change->gone)
-		names_remove(names, change->gone);
-}
-
-static void folder_change(struct node *folder, const char *gone, const char *name,
-			  struct node *node)
-{
-	struct change change = {mem_string(gone), mem_string(name), node ? node_ref(node) : NULL};
-
-	apply_change(&folder->names_now, &change);
-	folder->changes =
-		mem_resize(folder->changes, (folder->change_count + 1) * sizeof(change));
-	folder->changes[folder->change_count++] = change;
-}
-
-/* Finds the folder that path lies in and its last part, which is the caller's to free. */
-static struct node *find_parent(struct sim_disk *disk, const char *path, char **ret_name)
-{
-	char *copy = mem_string(path), *rest = copy, *part, *last = NULL;
-	struct node *folder = disk->root;
-
-	while (folder && (part = strsep(&rest, "/"))) {
-		if (*part == '\0' || strcmp(part, ".") == 0)
-			continue;
-		if (last)
-			folder = names_get(&folder->names_now, last);
-		if (folder && !folder->is_folder)
-			folder = NULL;
-		last = part;
-	}
-	*ret_name = mem_string(last ? last : ".");
-	mem_free(copy);
-	return folder;
-}
-
-static struct node *find_node(struct sim_disk *disk, const char *path)
-{
-	char *name;
-	struct node *folder = find_parent(disk, path, &name);
-	struct node *node = NULL;
-
-	if (folder)
-		node = strcmp(name, ".") == 0 ? disk->root : names_get(&folder->names_now, name);
-	mem_free(name);
-	return node;
-}
-
 /* ---- the disk ---- */
 
 struct sim_disk *sim_disk_new(void)
 {
 	struct sim_disk *disk = mem_alloc(sizeof(*disk));
 
-	disk->root = node_new(true);
+	disk->root = sim_node_new(true);
 	return disk;
 }
 
@@ -325,23 +86,23 @@ void sim_disk_free(struct sim_disk *disk)
 		return;
 	while (disk->flushes)
 		sim_disk_flush_end(disk->flushes);
-	node_unref(disk->root);
+	sim_node_unref(disk->root);
 	mem_free(disk);
 }
 
-static int open_node(struct sim_disk *disk, const char *path, unsigned flags, struct node **ret)
+static int open_node(struct sim_disk *disk, const char *path, unsigned flags, struct sim_node **ret)
 {
 	char *name;
-	struct node *folder = find_parent(disk, path, &name);
-	struct node *node = folder ? find_node(disk, path) : NULL;
+	struct sim_node *folder = sim_node_find_parent(disk->root, path, &name);
+	struct sim_node *node = folder ? sim_node_find(disk->root, path) : NULL;
 	int rc = node ? 0 : -ENOENT;
 
 	if (node && node->is_folder && (flags & ENV_OPEN_WRITE))
 		rc = -EISDIR;
 	if (folder && !node && (flags & ENV_OPEN_CREATE)) {
-		node = node_new(false);
-		folder_change(folder, NULL, name, node);
-		node_unref(node); /* its name holds it */
+		node = sim_node_new(false);
+		sim_folder_change(folder, NULL, name, node);
+		sim_node_unref(node); /* its name holds it */
 		rc = 0;
 	}
 	mem_free(name);
@@ -352,13 +113,13 @@ static int open_node(struct sim_disk *disk, const char *path, unsigned flags, st
 int sim_disk_open(struct sim_disk *disk, const char *path, unsigned flags, struct env_file **ret)
 {
 	struct env_file *file;
-	struct node *node;
+	struct sim_node *node;
 	int rc = open_node(disk, path, flags, &node);
 
 	if (rc < 0)
 		return rc;
 	file = mem_alloc(sizeof(*file));
-	*file = (struct env_file){disk, node_ref(node), 1, disk->generation,
+	*file = (struct env_file){disk, sim_node_ref(node), 1, disk->generation,
 				  (flags & ENV_OPEN_WRITE) != 0};
 	if ((flags & ENV_OPEN_TRUNCATE) && node->now.size > 0)
 		sim_disk_truncate(file, 0);
@@ -376,7 +137,7 @@ void sim_disk_unref(struct env_file *file)
 {
 	if (--file->references > 0)
 		return;
-	node_unref(file->node);
+	sim_node_unref(file->node);
 	mem_free(file);
 }
 
@@ -392,25 +153,27 @@ int64_t sim_disk_size(struct env_file *file)
 
 void sim_disk_warm(struct env_file *file, int64_t position, size_t size)
 {
-	for (int64_t page = position / PAGE_BYTES;
-	     page < pages_of(position + (int64_t)size) && page < pages_of(file->node->now.size);
+	for (int64_t page = position / SIM_PAGE_BYTES;
+	     page < sim_pages_of(position + (int64_t)size) &&
+	     page < sim_pages_of(file->node->now.size);
 	     page++)
-		file->node->pages[page] &= (uint8_t)~PAGE_COLD;
+		file->node->pages[page] &= (uint8_t)~SIM_PAGE_COLD;
 }
 
 bool sim_disk_is_cached(struct env_file *file, int64_t position, size_t size)
 {
-	for (int64_t page = position / PAGE_BYTES;
-	     page < pages_of(position + (int64_t)size) && page < pages_of(file->node->now.size);
+	for (int64_t page = position / SIM_PAGE_BYTES;
+	     page < sim_pages_of(position + (int64_t)size) &&
+	     page < sim_pages_of(file->node->now.size);
 	     page++)
-		if (file->node->pages[page] & PAGE_COLD)
+		if (file->node->pages[page] & SIM_PAGE_COLD)
 			return false;
 	return true;
 }
 
 ssize_t sim_disk_read(struct env_file *file, void *bytes, size_t size, int64_t position)
 {
-	const struct image *now = &file->node->now;
+	const struct sim_content *now = &file->node->now;
 	int64_t left = now->size - position;
 
 	if (is_stale(file))
@@ -435,16 +198,16 @@ ssize_t sim_disk_read_cached(struct env_file *file, void *bytes, size_t size, in
 
 /* ---- writing ---- */
 
-static void grow(struct node *node, int64_t size)
+static void grow(struct sim_node *node, int64_t size)
 {
-	int64_t before = pages_of(node->now.capacity);
+	int64_t before = sim_pages_of(node->now.capacity);
 
-	image_grow(&node->now, size);
-	node->pages = mem_resize(node->pages, (size_t)pages_of(node->now.capacity));
-	memset(node->pages + before, 0, (size_t)(pages_of(node->now.capacity) - before));
+	sim_content_grow(&node->now, size);
+	node->pages = mem_resize(node->pages, (size_t)sim_pages_of(node->now.capacity));
+	memset(node->pages + before, 0, (size_t)(sim_pages_of(node->now.capacity) - before));
 }
 
-static void write_piece(struct node *node, const uint8_t *bytes, int64_t size, int64_t position)
+static void write_piece(struct sim_node *node, const uint8_t *bytes, int64_t size, int64_t position)
 {
 	if (size == 0)
 		return;
@@ -452,8 +215,8 @@ static void write_piece(struct node *node, const uint8_t *bytes, int64_t size, i
 	memcpy(node->now.bytes + position, bytes, (size_t)size);
 	if (position + size > node->now.size)
 		node->now.size = position + size;
-	for (int64_t page = position / PAGE_BYTES; page < pages_of(position + size); page++)
-		node->pages[page] = PAGE_DIRTY;
+	for (int64_t page = position / SIM_PAGE_BYTES; page < sim_pages_of(position + size); page++)
+		node->pages[page] = SIM_PAGE_DIRTY;
 }
 
 int sim_disk_write(struct env_file *file, const struct iovec *pieces, int count, int64_t position)
@@ -479,7 +242,7 @@ int sim_disk_write(struct env_file *file, const struct iovec *pieces, int count,
 
 int sim_disk_truncate(struct env_file *file, int64_t size)
 {
-	struct node *node = file->node;
+	struct sim_node *node = file->node;
 	int rc = is_stale(file) ? -EIO : count_call(file->disk, SIM_TRUNCATE);
 
 	if (rc < 0)
@@ -487,10 +250,10 @@ int sim_disk_truncate(struct env_file *file, int64_t size)
 	if (size < node->now.size && size < node->truncated_at)
 		node->truncated_at = size;
 	grow(node, size);
-	image_cut(&node->now, size);
-	if (size % PAGE_BYTES != 0)
-		node->pages[size / PAGE_BYTES] |= PAGE_DIRTY;
-	for (int64_t page = pages_of(size); page < pages_of(node->now.capacity); page++)
+	sim_content_cut(&node->now, size);
+	if (size % SIM_PAGE_BYTES != 0)
+		node->pages[size / SIM_PAGE_BYTES] |= SIM_PAGE_DIRTY;
+	for (int64_t page = sim_pages_of(size); page < sim_pages_of(node->now.capacity); page++)
 		node->pages[page] = 0;
 	return 0;
 }
@@ -503,8 +266,8 @@ static void cover_earlier(struct sim_flush *flush)
 	for (struct sim_flush *e = flush->next; e; e = e->next) {
 		if (e->file->node != flush->file->node || e->rc < 0 || e->superseded)
 			continue;
-		for (int64_t page = 0; page < pages_of(e->taken.capacity); page++)
-			if (page < pages_of(flush->file->node->now.capacity))
+		for (int64_t page = 0; page < sim_pages_of(e->taken.capacity); page++)
+			if (page < sim_pages_of(flush->file->node->now.capacity))
 				flush->pages[page] |= e->pages[page];
 		if (e->truncated_at < flush->truncated_at)
 			flush->truncated_at = e->truncated_at;
@@ -520,17 +283,17 @@ static void supersede_earlier(struct sim_flush *flush)
 struct sim_flush *sim_disk_flush_begin(struct env_file *file)
 {
 	struct sim_flush *flush = mem_alloc(sizeof(*flush));
-	struct node *node = file->node;
-	size_t pages = (size_t)pages_of(node->now.capacity);
+	struct sim_node *node = file->node;
+	size_t pages = (size_t)sim_pages_of(node->now.capacity);
 
 	flush->file = sim_disk_ref(file);
 	flush->rc = is_stale(file) ? -EIO : count_call(file->disk, SIM_SYNC);
 	flush->truncated_at = node->truncated_at;
-	image_copy(&flush->taken, &node->now);
+	sim_content_copy(&flush->taken, &node->now);
 	flush->pages = mem_alloc(pages);
 	for (size_t page = 0; page < pages; page++) {
-		flush->pages[page] = node->pages[page] & PAGE_DIRTY;
-		node->pages[page] &= (uint8_t)~PAGE_DIRTY;
+		flush->pages[page] = node->pages[page] & SIM_PAGE_DIRTY;
+		node->pages[page] &= (uint8_t)~SIM_PAGE_DIRTY;
 	}
 	if (!node->is_folder)
 		node->truncated_at = INT64_MAX;
@@ -540,22 +303,22 @@ struct sim_flush *sim_disk_flush_begin(struct env_file *file)
 	return flush;
 }
 
-static void keep_flushed(struct node *node, const struct sim_flush *flush)
+static void keep_flushed(struct sim_node *node, const struct sim_flush *flush)
 {
 	if (flush->truncated_at < node->kept.size)
-		image_cut(&node->kept, flush->truncated_at);
-	for (int64_t page = 0; page < pages_of(flush->taken.size); page++)
+		sim_content_cut(&node->kept, flush->truncated_at);
+	for (int64_t page = 0; page < sim_pages_of(flush->taken.size); page++)
 		if (flush->pages[page])
-			image_copy_page(&node->kept, &flush->taken, page);
+			sim_content_copy_page(&node->kept, &flush->taken, page);
 	/* Pages that a failed flush gave up are not in it, and may be its end. */
-	image_grow(&node->kept, flush->taken.size);
+	sim_content_grow(&node->kept, flush->taken.size);
 	node->kept.size = flush->taken.size;
 }
 
-static void sync_folder(struct node *folder)
+static void sync_folder(struct sim_node *folder)
 {
-	names_copy(&folder->names_kept, &folder->names_now);
-	changes_done(folder);
+	sim_names_copy(&folder->names_kept, &folder->names_now);
+	sim_folder_forget_changes(folder);
 }
 
 static void take_out(struct sim_disk *disk, struct sim_flush *flush)
@@ -570,7 +333,7 @@ static void take_out(struct sim_disk *disk, struct sim_flush *flush)
 
 int sim_disk_flush_end(struct sim_flush *flush)
 {
-	struct node *node = flush->file->node;
+	struct sim_node *node = flush->file->node;
 	int rc = is_stale(flush->file) ? -EIO : flush->rc;
 
 	if (rc == 0 && node->is_folder)
@@ -597,14 +360,14 @@ int sim_disk_sync(struct env_file *file)
 int sim_disk_folder_create(struct sim_disk *disk, const char *path)
 {
 	char *name;
-	struct node *folder = find_parent(disk, path, &name);
-	struct node *node = folder ? find_node(disk, path) : NULL;
+	struct sim_node *folder = sim_node_find_parent(disk->root, path, &name);
+	struct sim_node *node = folder ? sim_node_find(disk->root, path) : NULL;
 	int rc = !folder ? -ENOENT : node && !node->is_folder ? -EEXIST : 0;
 
 	if (folder && !node) {
-		node = node_new(true);
-		folder_change(folder, NULL, name, node);
-		node_unref(node);
+		node = sim_node_new(true);
+		sim_folder_change(folder, NULL, name, node);
+		sim_node_unref(node);
 	}
 	mem_free(name);
 	return rc;
@@ -612,7 +375,7 @@ int sim_disk_folder_create(struct sim_disk *disk, const char *path)
 
 int sim_disk_folder_sync(struct sim_disk *disk, const char *path)
 {
-	struct node *folder = find_node(disk, path);
+	struct sim_node *folder = sim_node_find(disk->root, path);
 	int rc = folder && folder->is_folder ? count_call(disk, SIM_SYNC) : -ENOENT;
 
 	if (rc == 0)
@@ -620,7 +383,7 @@ int sim_disk_folder_sync(struct sim_disk *disk, const char *path)
 	return rc;
 }
 
-static int sync_below(struct sim_disk *disk, struct node *node)
+static int sync_below(struct sim_disk *disk, struct sim_node *node)
 {
 	struct env_file file = {disk, node, 1, disk->generation, false};
 	int rc = sim_disk_sync(&file);
@@ -638,35 +401,36 @@ int sim_disk_sync_all(struct sim_disk *disk)
 int sim_disk_folder_list(struct sim_disk *disk, const char *path,
 			 void (*each)(void *context, const char *name), void *context)
 {
-	struct node *folder = find_node(disk, path);
-	struct names copy = {0};
+	struct sim_node *folder = sim_node_find(disk->root, path);
+	struct sim_names copy = {0};
 
 	if (!folder)
 		return -ENOENT;
 	if (!folder->is_folder)
 		return -ENOTDIR;
-	names_copy(&copy, &folder->names_now); /* each may change the folder */
+	sim_names_copy(&copy, &folder->names_now); /* each may change the folder */
 	for (size_t i = 0; i < copy.count; i++)
 		each(context, copy.entries[i].name);
-	names_done(&copy);
+	sim_names_done(&copy);
 	return 0;
 }
 
 int sim_disk_rename(struct sim_disk *disk, const char *from, const char *to)
 {
 	char *old_name, *new_name;
-	struct node *folder = find_parent(disk, from, &old_name);
-	struct node *node = folder ? find_node(disk, from) : NULL;
-	struct node *there = find_node(disk, to);
+	struct sim_node *folder = sim_node_find_parent(disk->root, from, &old_name);
+	struct sim_node *node = folder ? sim_node_find(disk->root, from) : NULL;
+	struct sim_node *there = sim_node_find(disk->root, to);
 	int rc = count_call(disk, SIM_RENAME);
 
-	assert(find_parent(disk, to, &new_name) == folder || !node); /* the model has no others */
+	assert(sim_node_find_parent(disk->root, to, &new_name) == folder ||
+	       !node); /* the model has no others */
 	if (!node)
 		rc = -ENOENT;
 	else if (there && there->is_folder && there->names_now.count > 0)
 		rc = -ENOTEMPTY;
 	if (rc == 0)
-		folder_change(folder, old_name, new_name, node);
+		sim_folder_change(folder, old_name, new_name, node);
 	mem_free(old_name);
 	mem_free(new_name);
 	return rc;
@@ -675,14 +439,14 @@ int sim_disk_rename(struct sim_disk *disk, const char *from, const char *to)
 int sim_disk_remove(struct sim_disk *disk, const char *path)
 {
 	char *name;
-	struct node *folder = find_parent(disk, path, &name);
-	struct node *node = folder ? find_node(disk, path) : NULL;
+	struct sim_node *folder = sim_node_find_parent(disk->root, path, &name);
+	struct sim_node *node = folder ? sim_node_find(disk->root, path) : NULL;
 	int rc = node ? 0 : -ENOENT;
 
 	if (node && node->is_folder && node->names_now.count > 0)
 		rc = -ENOTEMPTY;
 	if (rc == 0)
-		folder_change(folder, name, NULL, NULL);
+		sim_folder_change(folder, name, NULL, NULL);
 	mem_free(name);
 	return rc;
 }
@@ -692,53 +456,53 @@ int sim_disk_remove(struct sim_disk *disk, const char *path)
 /* A flush that did not end has proved nothing: its pages are as if it had not begun. */
 static void undo_flush(struct sim_flush *flush)
 {
-	struct node *node = flush->file->node;
+	struct sim_node *node = flush->file->node;
 
 	if (flush->superseded)
 		return;
-	for (int64_t page = 0; page < pages_of(flush->taken.capacity); page++)
-		if (flush->pages[page] && page < pages_of(node->now.capacity) && flush->rc == 0)
-			node->pages[page] |= PAGE_DIRTY;
+	for (int64_t page = 0; page < sim_pages_of(flush->taken.capacity); page++)
+		if (flush->pages[page] && page < sim_pages_of(node->now.capacity) && flush->rc == 0)
+			node->pages[page] |= SIM_PAGE_DIRTY;
 	if (flush->truncated_at < node->truncated_at)
 		node->truncated_at = flush->truncated_at;
 }
 
 /* What of `now` had reached the disk. */
-static void lose_pages(struct sim_disk *disk, struct node *node)
+static void lose_pages(struct sim_disk *disk, struct sim_node *node)
 {
-	int64_t cut_page = node->truncated_at / PAGE_BYTES;
+	int64_t cut_page = node->truncated_at / SIM_PAGE_BYTES;
 	bool size_kept = draw(disk, 2) == 0;
 	int64_t grown = node->now.size - node->kept.size;
 
 	if (size_kept && node->truncated_at < node->kept.size)
-		image_cut(&node->kept, node->truncated_at);
-	for (int64_t page = 0; page < pages_of(node->now.size); page++)
-		if ((node->pages[page] & PAGE_DIRTY) && (size_kept || page < cut_page) &&
+		sim_content_cut(&node->kept, node->truncated_at);
+	for (int64_t page = 0; page < sim_pages_of(node->now.size); page++)
+		if ((node->pages[page] & SIM_PAGE_DIRTY) && (size_kept || page < cut_page) &&
 		    draw(disk, 2) == 0)
-			image_copy_page(&node->kept, &node->now, page);
+			sim_content_copy_page(&node->kept, &node->now, page);
 	if (size_kept && draw(disk, 2) == 0)
 		node->kept.size = node->now.size;
 	else if (size_kept && grown > 0)
 		node->kept.size += (int64_t)draw(disk, (uint64_t)grown + 1);
 	/* Nothing lies behind the end. */
 	grown = node->kept.size;
-	image_grow(&node->kept, grown);
+	sim_content_grow(&node->kept, grown);
 	memset(node->kept.bytes + grown, 0, (size_t)(node->kept.capacity - grown));
 }
 
-static void lose_names(struct sim_disk *disk, struct node *folder)
+static void lose_names(struct sim_disk *disk, struct sim_node *folder)
 {
 	bool prefix = draw(disk, 2) == 0;
 	size_t keep = folder->change_count ? draw(disk, folder->change_count + 1) : 0;
 
 	for (size_t i = 0; i < folder->change_count; i++)
 		if (prefix ? i < keep : draw(disk, 2) == 0)
-			apply_change(&folder->names_kept, &folder->changes[i]);
-	changes_done(folder);
-	names_copy(&folder->names_now, &folder->names_kept);
+			sim_names_change(&folder->names_kept, &folder->changes[i]);
+	sim_folder_forget_changes(folder);
+	sim_names_copy(&folder->names_now, &folder->names_kept);
 }
 
-static void cut_power(struct sim_disk *disk, struct node *node)
+static void cut_power(struct sim_disk *disk, struct sim_node *node)
 {
 	if (node->is_folder) {
 		lose_names(disk, node);
@@ -748,9 +512,9 @@ static void cut_power(struct sim_disk *disk, struct node *node)
 	}
 	lose_pages(disk, node);
 	node->truncated_at = INT64_MAX;
-	image_copy(&node->now, &node->kept);
-	node->pages = mem_resize(node->pages, (size_t)pages_of(node->now.capacity));
-	memset(node->pages, 0, (size_t)pages_of(node->now.capacity));
+	sim_content_copy(&node->now, &node->kept);
+	node->pages = mem_resize(node->pages, (size_t)sim_pages_of(node->now.capacity));
+	memset(node->pages, 0, (size_t)sim_pages_of(node->now.capacity));
 }
 
 void sim_disk_crash(struct sim_disk *disk, enum sim_crash how, uint64_t seed)
@@ -769,12 +533,12 @@ void sim_disk_fail_next(struct sim_disk *disk, enum sim_disk_call call, unsigned
 	disk->faults[call] = (struct fault){.armed = true, .skip = skip, .rc = rc};
 }
 
-static void cool(struct node *node)
+static void cool(struct sim_node *node)
 {
 	for (size_t i = 0; i < node->names_now.count; i++)
 		cool(node->names_now.entries[i].node);
-	for (int64_t page = 0; page < pages_of(node->now.size); page++)
-		node->pages[page] |= PAGE_COLD;
+	for (int64_t page = 0; page < sim_pages_of(node->now.size); page++)
+		node->pages[page] |= SIM_PAGE_COLD;
 }
 
 void sim_disk_drop_cache(struct sim_disk *disk)
@@ -784,7 +548,7 @@ void sim_disk_drop_cache(struct sim_disk *disk)
 
 int sim_disk_flip(struct sim_disk *disk, const char *path, int64_t position)
 {
-	struct node *node = find_node(disk, path);
+	struct sim_node *node = sim_node_find(disk->root, path);
 
 	if (!node || position >= node->now.size)
 		return -ENOENT;
