@@ -123,6 +123,14 @@ function check_text() {
 		complain(FNR, "indented with spaces")
 }
 
+# grep -q ends at the first line that fits; whoever writes to it is then killed by SIGPIPE, now and
+# then, and under pipefail that is a failure of the whole.
+function check_pipe() {
+	if ((piped && /^[ \t]*grep -[A-Za-z]*q/) || /[^|]\|[ \t]*grep -[A-Za-z]*q/)
+		complain(FNR, "a pipe into grep -q: let it read all, >/dev/null")
+	piped = /[^|]\|[ \t]*$/
+}
+
 function with_tabs_expanded(text,    at) {
 	gsub(/[\200-\277]/, "", text) # what continues a character in UTF-8 takes no column
 	while ((at = index(text, "\t")) > 0)
@@ -167,6 +175,8 @@ FNR == 1 {
 	file = FILENAME
 	has_pragma = in_comment = function_start = 0
 	is_c = file ~ /\.[ch]$/
+	is_script = file ~ /\.sh$/ || /^#!\/bin\/bash/
+	piped = 0
 	is_core = file ~ /^user\/[a-z]+\// && file !~ /^user\/(os|http|steer|ctl)\//
 	# A word, not a member (a->read, a.read) and not the end of a longer word.
 	CALL = "(^|[^A-Za-z0-9_.>])(" calls ")[ \t]*\\("
@@ -189,6 +199,7 @@ is_c && /^[ \t]*#[ \t]*include/ {
 
 is_c && /^#pragma once/ { has_pragma = 1 }
 is_core { check_calls(code) }
+is_script { check_pipe() }
 is_c && /^/ && file ~ /^user\// { check_state(code) }
 
 END {

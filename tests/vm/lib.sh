@@ -40,8 +40,8 @@ end_vm()
 		for node in b1 b2 b3; do
 			echo "--- $node"
 			tail -n 5 "$vm_dir/$node/console.log" || true
-			timeout 60 "$vm" exec "$node" journalctl -q --no-pager -n 25 -o short-precise \
-				-u bellwether -u bwsteer </dev/null || true
+			timeout 60 "$vm" exec "$node" journalctl -q --no-pager -n 25 \
+				-o short-precise -u bellwether -u bwsteer </dev/null || true
 		done
 	fi
 	[ -z "$producer" ] || kill "$producer" 2>/dev/null || true
@@ -205,7 +205,8 @@ check_history()
 # kcat, as its users know it.
 kcat_round_trip() # TOPIC LINES
 {
-	client bash -c "seq 1 $2 | timeout 200 kcat -P -b $address -t $1 -X enable.idempotence=true" ||
+	client bash -c "seq 1 $2 |
+		timeout 200 kcat -P -b $address -t $1 -X enable.idempotence=true" ||
 		die "kcat cannot write"
 	client timeout 200 kcat -C -e -q -b "$address" -t "$1" -o beginning >"$work/kcat" ||
 		die "kcat cannot read"
