@@ -164,7 +164,7 @@ bench: deps ## measure brokers against a bare receiver, and steering against a b
 
 vm-programs: all e2e-programs $(VM_PROGRAMS) deb ## build what deploy/vm/vm puts into its machines
 
-# CUTS=n: so many power cuts; SEED=n: the same moments again.
+# CUTS=n: so many power cuts; SEED=n: the same moments again; SLICE as for check-slow.
 vm-check: deps ## run the cluster in virtual machines: Debian's kernel, power cuts, packages (root)
 	@deploy/packages install-vm
-	@$(call build_all,vm-programs) CUTS=$(CUTS) SEED=$(SEED) tests/run vm-check
+	@$(call build_all,vm-programs) CUTS=$(CUTS) SEED=$(SEED) tests/run vm-check $(SLICE)

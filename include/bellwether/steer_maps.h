@@ -55,27 +55,21 @@ _Static_assert(sizeof(struct slot_value) == 8 * 2 + 4 * 4 + 6 * 2 + 2 * 2 + 8,
 	       "slot_value has padding");
 
 /* F4: the kernel may reuse a replaced element's memory while a program still reads it, so a reader
- * copies the value and believes the copy only if this sum fits key and content. */
+ * copies the value and believes the copy only if this sum fits key and content. Each word has an
+ * odd factor of its own, so that none waits for another's product. */
 static inline __attribute__((always_inline)) __u64 slot_check(const struct slot_key *key,
 							       const struct slot_value *value)
 {
 	const __u64 factor = 0x9e3779b97f4a7c15ULL;
-	__u64 words[9], sum = factor;
+	__u64 word, sum = factor + key->port * 3 * factor;
 
-	__builtin_memcpy(words, key->address, 16);
-	words[2] = (__u64)key->port << 32 | (__u64)value->port << 16 | value->flags;
-	words[3] = value->slot_epoch;
-	words[4] = value->valid_until_ns;
-	words[5] = (__u64)value->slot << 32 | value->holder;
-	words[6] = (__u64)value->if_index << 32 | value->tunnel;
-	words[7] = words[8] = 0;
-	for (int i = 0; i < 6; i++)
-		words[7] = words[7] << 8 | value->next_mac[i];
-	for (int i = 0; i < 6; i++)
-		words[8] = words[8] << 8 | value->own_mac[i];
-	for (int i = 0; i < 9; i++) {
-		sum = (sum ^ words[i]) * factor;
-		sum ^= sum >> 29;
+	for (unsigned i = 0; i < sizeof(key->address) / sizeof(word); i++) {
+		__builtin_memcpy(&word, key->address + i * sizeof(word), sizeof(word));
+		sum += (word ^ word >> 32) * (2 * i + 5) * factor;
+	}
+	for (unsigned i = 0; i < (sizeof(*value) - sizeof(value->check)) / sizeof(word); i++) {
+		__builtin_memcpy(&word, (const __u8 *)value + i * sizeof(word), sizeof(word));
+		sum += (word ^ word >> 32) * (2 * i + 9) * factor;
 	}
 	return sum;
 }
