@@ -267,10 +267,11 @@ void api_fetch(struct request *request)
 		request_reply(request, &work->response);
 		return;
 	}
-	if (work->follower >= 0)
+	if (work->follower >= 0) {
+		if (fetch_session_takes(request))
+			return;
 		session_hurry_older(request);
-	if (work->follower >= 0 && fetch_session_takes(request))
-		return;
+	}
 	plan(work);
 	request->work = work;
 	request->hurry = fetch_hurry;

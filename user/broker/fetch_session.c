@@ -360,6 +360,21 @@ static void fill_response(struct fetch_work *work, struct fetch_response *respon
 	}
 }
 
+/* High watermarks and starts of logs are news that a follower does nothing about. */
+static bool tells_offsets_only(const struct fetch_response *response)
+{
+	for (int32_t t = 0; t < response->responses.count; t++)
+		for (int32_t p = 0; p < response->responses.items[t].partitions.count; p++) {
+			const struct fetch_response_partition *told =
+				&response->responses.items[t].partitions.items[p];
+
+			if (told->error_code != KAFKA_NONE || told->records.size > 0 ||
+			    told->diverging_epoch.epoch >= 0)
+				return false;
+		}
+	return true;
+}
+
 static void work_reply(struct fetch_work *work)
 {
 	struct fetch_session *session = work->session;
@@ -372,7 +387,7 @@ static void work_reply(struct fetch_work *work)
 	response.session_id = session->id;
 	fill_response(work, &response);
 	/* Superseded: the newer one's answer follows. */
-	request->is_patient = work->is_hurried && work->next && response.responses.count == 0;
+	request->is_patient = work->is_hurried && work->next && tells_offsets_only(&response);
 	request_encode(request, &response);
 	/* The encoder has references of its own. */
 	DL_FOREACH_SAFE2(session->news, part, following, news_next)
@@ -579,6 +594,7 @@ bool fetch_session_takes(struct request *request)
 		return false;
 	error = find(request, &session);
 	if (error != KAFKA_NONE) {
+		session_hurry_older(request);
 		request_reply(request, &(struct fetch_response){.error_code = (int16_t)error});
 		return true;
 	}
@@ -587,6 +603,7 @@ bool fetch_session_takes(struct request *request)
 	request->work = work;
 	request->hurry = work_hurry;
 	DL_APPEND(session->works, work);
+	session_hurry_older(request); /* they see that they are superseded */
 	session_step(session);
 	return true;
 }

@@ -5,17 +5,18 @@
  *        ^                          +------no id---> DECLINED  each Fetch lists everything
  *        +---- the connection or the session ended -----------+
  *
- * At most three Fetches are outstanding: one that the leader has parked; a newer one that
- * supersedes it, sent when there is news (records appended, a durable offset moved, another set of
- * partitions); and one before them whose empty answer waits for the next (SESSION_PATIENCE_US).
- * While a session is being opened there is one.
+ * A few Fetches may be outstanding: one that the leader has parked; newer ones that supersede it,
+ * sent when there is news (records appended, a durable offset moved, another set of partitions);
+ * and those before it whose answers leave together (SESSION_PATIENCE_US). While a session is being
+ * opened there is one.
  *
  * Invariants:
  *   1. `changed` holds every partition of which the newest Fetch does not say what is true now, or
  *      of which the leader waits to hear again; one more Fetch is sent as soon as fewer than
- *      three are outstanding. `paused` holds those that were refused or did not fit.
- *   2. A partition's `told` are its last three positions, each with the Fetch that said it first:
- *      an answer is about the newest one that is not newer than its own Fetch (R25). */
+ *      FETCHER_MOST_OUTSTANDING are. `paused` holds those that were refused or did not fit.
+ *   2. A partition's `told` are its last positions, one for each Fetch that may be outstanding and
+ *      with the one that said it first: an answer is about the newest one that is not newer than
+ *      its own Fetch (R25). */
 #include "broker/fetcher.h"
 
 #include "base/container_of.h"
@@ -29,7 +30,7 @@
 #include <string.h>
 #include <utlist.h>
 
-enum { FETCH_VERSION = 16, FETCHER_MOST_OUTSTANDING = 3, MICROSECONDS = 1000 };
+enum { FETCH_VERSION = 16, MICROSECONDS = 1000 };
 
 enum fetcher_session { CLOSED, OPENING, OPEN, DECLINED };
 

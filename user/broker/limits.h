@@ -8,8 +8,12 @@ enum broker_limits {
 	SESSION_KEEPS_BYTES = 128 * 1024,
 	/* A connection whose peer does not read is not read from either. */
 	SESSION_MOST_UNSENT_BYTES = 4 * 1024 * 1024,
-	/* How long an answer that tells nothing waits for another to leave with. */
+	/* How long answers that nobody waits for are held to leave with another one, and how many
+	 * of them. */
 	SESSION_PATIENCE_US = 1000,
+	SESSION_PATIENT_ANSWERS = 5,
+	/* A follower's: those answers, the Fetch that is parked, and two under way. */
+	FETCHER_MOST_OUTSTANDING = SESSION_PATIENT_ANSWERS + 3,
 	/* Rounds of receiving for one event, so that one connection cannot starve the others. */
 	SESSION_ROUNDS = 4,
 	/* Connections that are refused are counted, and one in so long a time is named in the log:

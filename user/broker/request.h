@@ -37,7 +37,7 @@ struct request {
 	void *owner; /* a session, or what answered() knows; a session clears it when it ends */
 	struct wire_output out;
 	bool is_answered;
-	bool is_patient; /* the answer tells nothing: it may leave with the next one */
+	bool is_patient; /* nobody waits for the answer: it may leave with a later one */
 	/* Set while the request waits and may end early with a truthful answer (S4). */
 	void (*hurry)(struct request *request);
 	void *work; /* the handler's state */

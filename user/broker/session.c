@@ -52,6 +52,7 @@ struct session {
 	bool send_is_posted;
 	struct env_message send_message, free_message;
 	struct env_timer patience; /* runs while all of `out` may wait for company */
+	int patient_answers;       /* in `out` while it runs */
 
 	unsigned watched;
 	bool is_releasing;
@@ -277,9 +278,14 @@ static void session_patience_over(struct env_timer *timer)
 	session_send(container_of(timer, struct session, patience));
 }
 
-/* An answer that tells nothing waits a little for one that does: one send for both. */
-static void session_send_patiently(struct session *s)
+/* Answers that nobody waits for are held back a little: one send for several. */
+static void session_send_patiently(struct session *s, int answers)
 {
+	if (!env_timer_is_running(&s->patience))
+		s->patient_answers = 0;
+	s->patient_answers += answers;
+	if (s->patient_answers >= SESSION_PATIENT_ANSWERS)
+		session_send_later(s);
 	if (s->send_is_posted || env_timer_is_running(&s->patience))
 		return;
 	s->patience.fire = session_patience_over;
@@ -291,6 +297,7 @@ static void session_answered(struct request *request)
 {
 	struct session *s = request->owner;
 	bool is_patient = true;
+	int answers = 0;
 
 	if (!s) {
 		request_free(request);
@@ -302,11 +309,12 @@ static void session_answered(struct request *request)
 		DL_DELETE(s->requests, request);
 		s->in_flight--;
 		is_patient &= request->is_patient;
+		answers++;
 		wire_output_move(&s->out, &request->out);
 		request_free(request);
 	}
 	if (is_patient)
-		session_send_patiently(s);
+		session_send_patiently(s, answers);
 	else
 		session_send_later(s);
 }

@@ -120,6 +120,34 @@ static void a_newer_fetch_supersedes_the_one_that_is_parked(void **state)
 	stage_free(s);
 }
 
+/* When the answer comes. */
+static uint64_t stage_await(struct stage *s, const struct answer *a)
+{
+	while (!a->has_come)
+		assert_true(sim_world_step(s->world));
+	return sim_world_now_us(s->world);
+}
+
+static void superseded_ones_are_answered_together(void **state)
+{
+	struct stage *s = stage_new();
+	int32_t id = stage_open(s);
+	struct answer *answers[3];
+	uint64_t first_us;
+
+	(void)state;
+	for (int32_t i = 0; i < 3; i++) {
+		struct ask ask = ask_of(id, 1 + i);
+
+		answers[i] = stage_ask(s, &ask);
+		sim_world_run_for(s->world, SESSION_PATIENCE_US / 2);
+	}
+	first_us = stage_await(s, answers[0]);
+	assert_int_equal(stage_await(s, answers[1]), first_us);
+	assert_false(answers[2]->has_come);
+	stage_free(s);
+}
+
 static void what_is_forgotten_is_not_told(void **state)
 {
 	struct stage *s = stage_new();
@@ -358,6 +386,7 @@ int main(void)
 		cmocka_unit_test(what_was_told_is_not_told_again),
 		cmocka_unit_test(a_high_watermark_that_moved_is_told_when_there_is_an_answer),
 		cmocka_unit_test(a_newer_fetch_supersedes_the_one_that_is_parked),
+		cmocka_unit_test(superseded_ones_are_answered_together),
 		cmocka_unit_test(what_is_forgotten_is_not_told),
 		cmocka_unit_test(a_session_ends_with_an_epoch_out_of_turn),
 		cmocka_unit_test(a_session_dies_with_its_connection),
