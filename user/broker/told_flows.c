@@ -1,7 +1,8 @@
 /* Owns the tables.
  *
  * 1. A sender is `was_live` from the first image on in which it is live, until one in which it is
- *    fenced: what it tells while it is fenced is no dead client's. */
+ *    fenced: what it tells while it is fenced is no dead client's. So every broker of an image is a
+ *    sender, whether it has told anything or not: it may die before the next image. */
 #include "broker/told_flows.h"
 
 #include "base/mem.h"
@@ -146,6 +147,8 @@ size_t told_flows_apply(struct told_flows *told, const struct image *image, int3
 	struct told_flow *flow, *next;
 	size_t count = 0;
 
+	for (int32_t i = 0; i < image->broker_count; i++)
+		get_sender(told, image->brokers[i]->id);
 	HASH_ITER(hh, told->senders, sender, next_sender) {
 		const struct image_broker *broker = image_find_broker(image, sender->node);
 		bool is_fenced = !broker || broker->fenced;

@@ -258,6 +258,24 @@ static void what_a_fenced_broker_tells_is_kept_until_it_dies(void **state)
 	stage_free(s);
 }
 
+static void who_tells_after_the_last_image_is_known_to_be_live(void **state)
+{
+	struct stage *s = stage_at_rest();
+	struct told_flows *t = told_flows_new();
+	struct flow_key key = {.slot = 0};
+	struct asked asked = {0};
+
+	(void)state;
+	told_flows_apply(t, s->cluster->image, 2, note, &asked);
+	assert_int_equal(told_flows_open(t, 1, &key), 0);
+	assert_int_equal(cluster_fence(s->cluster, 1), KAFKA_NONE);
+	told_flows_apply(t, s->cluster->image, 2, note, &asked);
+	assert_int_equal(asked.count, 1);
+	assert_int_equal(told_flows_count(t, 1), 0);
+	told_flows_free(t);
+	stage_free(s);
+}
+
 static void what_does_not_fit_is_left_out(void **state)
 {
 	struct told_flows *t = told_flows_new();
@@ -373,6 +391,7 @@ int main(void)
 		cmocka_unit_test(the_new_holder_resets_a_fenced_brokers_clients),
 		cmocka_unit_test(the_holder_resets_the_clients_of_a_fenced_forwarder),
 		cmocka_unit_test(what_a_fenced_broker_tells_is_kept_until_it_dies),
+		cmocka_unit_test(who_tells_after_the_last_image_is_known_to_be_live),
 		cmocka_unit_test(what_does_not_fit_is_left_out),
 		cmocka_unit_test(s9_a_flow_belongs_to_the_proven_sender_and_makes_sense),
 	};
