@@ -13,7 +13,7 @@
 #include <uthash.h>
 
 /* X(ID, NAME, MEANING): the samples bellwether_topic_NAME_total and bellwether_slot_NAME_total.
- * Records that leave are not counted: they go by sendfile, and nobody looks into their batches. */
+ * Records that leave are not counted: nobody looks into their batches. */
 #define TRAFFIC(X)                                                                                 \
 	X(RECORDS_IN, "records_in", "Records appended for producers")                              \
 	X(BYTES_IN, "bytes_in", "Bytes of record batches appended for producers")                  \
