@@ -1,5 +1,5 @@
-/* Owns reading and watching one partition for a Fetch, on the partition's shard. Only
- * where the records lie is read here: wire/ puts them into the answer. */
+/* Owns reading and watching one partition for a Fetch, on the partition's shard. Only where the
+ * records lie is read here: wire/ puts them into the answer. */
 #include "broker/fetch_part.h"
 
 #include "base/container_of.h"

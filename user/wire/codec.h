@@ -112,12 +112,11 @@ void wire_init(const struct wire_schema *schema, void *message);
 int wire_decode(const struct wire_schema *schema, int16_t version, bool flexible,
 		struct reader *in, struct arena *arena, void *ret_message);
 
-/* A response on its way out: bytes, with pieces of files between them that leave by sendfile.
- *
- * A piece costs system calls, and a packet more that wakes the peer for half an answer: records up
- * to WIRE_COPIED_BYTES that the page cache has are read into the bytes instead. */
-enum { WIRE_COPIED_BYTES = 32 << 10 }; /* of one response; what comes behind is spliced */
+/* A piece of a file costs system calls, and a packet more that wakes the peer for half an answer:
+ * records that the page cache has are read into a response instead, as long as it is no larger. */
+enum { WIRE_COPIED_BYTES = 32 << 10 };
 
+/* A response on its way out: bytes, with pieces of files between them that leave by sendfile. */
 struct wire_splice {
 	size_t at; /* the piece goes before bytes.data[at] */
 	/* One reference, until wire_output_done() or whoever takes it over. */
