@@ -21,7 +21,8 @@
 struct fetch_session;
 
 /* On the connection's loop. Takes a follower's Fetch that begins a session (epoch 0) or goes on
- * with one. Returns false when it wants none (id 0, epoch -1). */
+ * with one, and hurries the older ones of its connection. Returns false, and has done nothing, when
+ * it wants none (id 0, epoch -1). */
 bool fetch_session_takes(struct request *request);
 
 /* The connection has ended; its requests have been hurried. NULL is fine. */
