@@ -3,6 +3,7 @@ build=$(realpath -m "${BUILD:-build}")
 history=$build/tests/e2e/history
 lab=$PWD/deploy/lab/lab
 work=$(mktemp -d)
+kept_logs=$build/logs/$(IFS=_ && set -- "${0##*/}" "$@" && echo "$*").lab # of a test that failed
 producer= # pid of a history that runs in the background
 
 die()
@@ -114,16 +115,26 @@ need_root()
 	}
 }
 
+# The nodes' logs of a test that failed outlive the labs of the tests after it.
+keep_lab_logs()
+{
+	local from=${LAB_DIR:-$PWD/build/lab} log
+
+	rm -rf "$kept_logs"
+	for log in "$from"/b*/*.log; do
+		[ -e "$log" ] || continue
+		install -D -m 644 "$log" "$kept_logs/${log#"$from/"}"
+		echo "--- $log"
+		tail -n 12 "$log"
+	done
+	echo "--- all of them are kept in $kept_logs"
+}
+
 end_lab()
 {
-	local status=$? log
+	local status=$?
 
-	if [ $status -ne 0 ]; then
-		for log in "${LAB_DIR:-$PWD/build/lab}"/b*/*.log; do
-			echo "--- $log"
-			tail -n 20 "$log"
-		done
-	fi
+	[ $status -eq 0 ] || keep_lab_logs
 	end_producer
 	"$lab" down
 	rm -rf "$work"
@@ -206,6 +217,14 @@ stop_producer()
 	kill -INT "$pid"
 	wait "$pid" || die "the producer lost records"
 	producer=
+}
+
+# librdkafka doubles its pause before each reconnect, and forgets when 10 s have passed after the
+# last of these pauses. A loss that comes sooner would measure that memory, not the cluster: this
+# comes between the cluster's being whole again and the next loss.
+let_clients_forget()
+{
+	sleep 11
 }
 
 # Every log of TOPIC has the same bytes on all three brokers.
