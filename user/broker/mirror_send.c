@@ -199,21 +199,33 @@ static uint32_t members_close(const struct mirror_channel *channel, struct repli
 	return close;
 }
 
+/* mirror.mode=auto, by measure (tests/bench/mirror_lab): a send to each follower costs more than
+ * fetches do, and so does a send of copies while a fetch waits for the batch. */
+static enum mirror_skip auto_skips(const struct mirror *mirror, const struct hosted *hosted,
+				   const struct mirror_channel *channel)
+{
+	if (!steering_mirror_is_cloned(mirror->shard->worker.broker, &channel->members))
+		return MIRROR_SKIP_NOT_CLONED;
+	return replica_outruns_fetches(hosted->replica) ? MIRROR_SKIP_SENT : MIRROR_SKIP_AWAITED;
+}
+
 static enum mirror_skip gather(struct mirror *mirror, struct hosted *hosted,
 			       const struct mirror_section *section, int64_t end_offset)
 {
 	const struct broker_settings *settings = mirror->shard->worker.broker->settings;
 	struct mirror_channel *channel =
 		hosted->slot < mirror->channel_count ? mirror->channels[hosted->slot] : NULL;
+	enum mirror_skip skip;
 	bool outside;
 	uint32_t close;
 
 	if (!channel || channel->members.count == 0)
 		return MIRROR_SKIP_NOBODY;
-	/* Measured (tests/bench/mirror_lab): a send to each follower costs what fetches cost. */
-	if (settings->mirror_mode == MIRROR_MODE_AUTO &&
-	    !steering_mirror_is_cloned(mirror->shard->worker.broker, &channel->members))
-		return MIRROR_SKIP_NOT_CLONED;
+	if (settings->mirror_mode == MIRROR_MODE_AUTO) {
+		skip = auto_skips(mirror, hosted, channel);
+		if (skip != MIRROR_SKIP_SENT)
+			return skip;
+	}
 	if (section->size_bytes > (size_t)settings->mirror_max_batch_bytes)
 		return MIRROR_SKIP_LARGE;
 	close = members_close(channel, hosted->replica, section, end_offset, &outside);

@@ -123,7 +123,8 @@ static const struct setting settings[] = {
 	CHOICE("mirror.mode", mirror_mode, "auto", mirror_modes,
 	       "records go to followers unasked: kernel: one datagram that bwsteer's program "
 	       "clones, and where it does not: user: one to each follower; auto: where the kernel "
-	       "clones; off: followers fetch, as they do what is lost"),
+	       "clones and records come faster than fetches for them; off: followers fetch, as "
+	       "they do what is lost"),
 	INT("mirror.max.batch.bytes", mirror_max_batch_bytes, "16384", 0, 49152,
 	    "larger batches are left to fetches, bytes"),
 	/* the quorum, death and leases (S2, S11) */

@@ -22,6 +22,7 @@ void leader_begin(struct replica *r)
 {
 	plog_begin_epoch(r->log, r->leader_epoch); /* R19 */
 	r->epoch_start_offset = plog_end_offset(r->log);
+	r->outrun = 0;
 	isr_begin_epoch(r);
 	replica_flush(r);
 }
@@ -70,6 +71,17 @@ static enum replica_error leader_append_failed(struct replica *r, int result)
 	return REPLICA_STORAGE;
 }
 
+static void leader_note_outrun(struct replica *r, int64_t base_offset)
+{
+	int32_t now = 0;
+
+	for (int32_t i = 0; i < r->peer_count; i++)
+		if (r->peers[i].in_isr && r->peers[i].id != r->options.node_id &&
+		    r->peers[i].fetch_offset < base_offset)
+			now = OUTRUN_ALWAYS;
+	r->outrun += (now - r->outrun) / OUTRUN_BATCHES;
+}
+
 static void leader_tell_appended(struct replica *r, const uint8_t *bytes,
 				 const struct batch *batch, const struct plog_appended *appended)
 {
@@ -82,6 +94,7 @@ static void leader_tell_appended(struct replica *r, const uint8_t *bytes,
 		.size_bytes = (size_t)batch->size_bytes,
 	};
 
+	leader_note_outrun(r, appended->base_offset);
 	if (r->callbacks.appended)
 		r->callbacks.appended(r->callbacks.context, r, &section, appended->last_offset + 1);
 }
@@ -115,6 +128,11 @@ enum replica_error replica_append(struct replica *r, uint8_t *bytes, const struc
 bool replica_has_replica(const struct replica *r, int32_t broker)
 {
 	return leader_find_peer(r, broker) != NULL;
+}
+
+bool replica_outruns_fetches(const struct replica *r)
+{
+	return r->outrun > OUTRUN_ALWAYS / 2;
 }
 
 bool replica_mirror_to(struct replica *r, int32_t follower, const struct mirror_section *section,

@@ -33,6 +33,7 @@ enum mirror_drop {
 	X(SENT, "sent", "was mirrored")                                                            \
 	X(LARGE, "large", "is left to fetches for its size")                                       \
 	X(NOT_CLONED, "not_cloned", "is left to fetches: the kernel would not make the copies")    \
+	X(AWAITED, "awaited", "is left to fetches: followers wait for it with theirs")             \
 	X(NOBODY, "nobody", "no follower of the slot is close behind")                             \
 	X(OUTSIDE, "outside", "the slot's mirror set has a broker that is no replica of it")       \
 	X(UNSENT, "unsent", "the socket did not take it")

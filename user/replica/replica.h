@@ -227,6 +227,11 @@ int replica_follow_reset(struct replica *replica, const struct replica_position 
 /* Is that other broker a replica of this partition (F8)? */
 bool replica_has_replica(const struct replica *replica, int32_t broker);
 
+/* Leading: do batches come faster than the followers fetch? A fetch that waits here carries a batch
+ * at once and for less than a mirror bundle costs; where batches come meanwhile, the mirror carries
+ * them and the fetches would come late. */
+bool replica_outruns_fetches(const struct replica *replica);
+
 /* Leading, from within callbacks.appended: may this section be mirrored to the follower? Only to a
  * replica that has, or is being mirrored, all that comes before; and no more than
  * MIRROR_WINDOW_BYTES that its fetch offset does not acknowledge. True notes it as on its way. */

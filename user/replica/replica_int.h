@@ -12,6 +12,9 @@ enum {
 	STALL_MOST_TICK_US = 200 * 1000,
 	/* Mirrored to one follower and not acknowledged: more would fill its socket's queue. */
 	MIRROR_WINDOW_BYTES = 128 * 1024,
+	/* replica_outruns_fetches(): the scale of `outrun`, and how many batches change it much. */
+	OUTRUN_ALWAYS = 1024,
+	OUTRUN_BATCHES = 8,
 	/* DESIGN section 7: how long a mirrored batch is left to the mirror, at least and at most.
 	 */
 	GRACE_LEAST_US = 2000,
@@ -94,6 +97,9 @@ struct replica {
 
 	/* Leading. */
 	int64_t epoch_start_offset;		/* LESO */
+	/* How many of the latest batches found a follower of the ISR that had not yet fetched past
+	 * the one before: 0 to OUTRUN_ALWAYS, a mean that leans to what is new. */
+	int32_t outrun;
 	struct isr_sample samples[ISR_SAMPLES]; /* a ring: sample n at n % ISR_SAMPLES */
 	uint64_t sample_count;
 	bool change_pending; /* R32 */

@@ -114,7 +114,7 @@ int wire_decode(const struct wire_schema *schema, int16_t version, bool flexible
 
 /* A piece of a file costs system calls, and a packet more that wakes the peer for half an answer:
  * records that the page cache has are read into a response instead, as long as it is no larger. */
-enum { WIRE_COPIED_BYTES = 32 << 10 };
+enum { WIRE_COPIED_BYTES = 128 << 10 };
 
 /* A response on its way out: bytes, with pieces of files between them that leave by sendfile. */
 struct wire_splice {

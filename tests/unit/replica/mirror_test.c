@@ -233,6 +233,41 @@ static void acknowledgements_make_room_as_they_come(void **state)
 	stage_done(&s);
 }
 
+static void both_fetch_all(struct stage *s)
+{
+	stage_fetch(s, 2, plog_end_offset(s->log));
+	stage_fetch(s, 3, plog_end_offset(s->log));
+}
+
+static void fetches_are_outrun_while_followers_of_the_isr_are_behind(void **state)
+{
+	struct stage s;
+
+	(void)state;
+	lead_begin(&s, 0);
+	both_fetch_all(&s);
+	for (int i = 0; i < 50; i++) { /* each finds fetches that wait for it */
+		append(&s, 1);
+		assert_false(replica_outruns_fetches(s.replica));
+		both_fetch_all(&s);
+	}
+	for (int i = 0; i < 20; i++)
+		append(&s, 1);
+	assert_true(replica_outruns_fetches(s.replica));
+	for (int i = 0; i < 20; i++) { /* one behind, all the time, is enough */
+		append(&s, 1);
+		stage_fetch(&s, 2, plog_end_offset(s.log));
+	}
+	assert_true(replica_outruns_fetches(s.replica));
+	stage_commit(&s, 1, 1, B1 | B2 | B3, B1 | B2);
+	for (int i = 0; i < 20; i++) { /* who is out of the ISR has its own pace */
+		append(&s, 1);
+		stage_fetch(&s, 2, plog_end_offset(s.log));
+	}
+	assert_false(replica_outruns_fetches(s.replica));
+	stage_done(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +279,7 @@ int main(void)
 		cmocka_unit_test(a_follower_that_is_behind_fetches_until_it_is_not),
 		cmocka_unit_test(no_more_than_a_window_is_on_its_way),
 		cmocka_unit_test(acknowledgements_make_room_as_they_come),
+		cmocka_unit_test(fetches_are_outrun_while_followers_of_the_isr_are_behind),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
