@@ -217,6 +217,26 @@ SIM_TEST(t13_one_slow_disk_delays_and_loses_nothing)
 	CHECK_EQ(sim_check(s), 0);
 }
 
+/* DESIGN section 5: a shard never waits for a disk, whatever is created, written and opened again.
+ */
+SIM_TEST(no_shard_waits_for_a_disk)
+{
+	begin(s, failures);
+	produce_many(s, "x", 40);
+	CHECK(sim_create_topic(s, "wide", 40, 1));
+	produce_many(s, "y", 40);
+	CHECK(sim_wait_all_acked(s));
+	sim_crash(s, sim_leader_of(s, "orders", 0));
+	CHECK(sim_run_until_leader(s, "orders", 0));
+	CHECK_EQ(sim_shard_waits(s), 0);
+	sim_start_all(s);
+	produce_many(s, "z", 40);
+	CHECK(sim_wait_all_acked(s));
+	sim_run_ms(s, 2000);
+	CHECK_EQ(sim_shard_waits(s), 0);
+	CHECK_EQ(sim_check(s), 0);
+}
+
 /* Its disk takes one write less than it should: it ends, the others go on, and it comes back. */
 SIM_TEST(r46_a_failed_write_ends_the_broker_and_loses_nothing)
 {
@@ -366,6 +386,8 @@ static const struct sim_story stories[] = {
 	SIM_STORY(clients_of_slots_are_known_to_others_before_their_first_answer, .brokers = 5,
 		  .slot_view = true),
 	SIM_STORY(t13_one_slow_disk_delays_and_loses_nothing, .brokers = 3),
+	SIM_STORY(no_shard_waits_for_a_disk, .brokers = 3),
+	SIM_STORY(no_shard_waits_for_a_disk, .brokers = 3, .settings = flush_async),
 };
 
 /* ---- telling them ---- */

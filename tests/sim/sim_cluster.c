@@ -299,6 +299,19 @@ static void start_clients(struct sim *s, bool slot_view)
 	sim_process_start(s->client_process, &program);
 }
 
+unsigned sim_shard_waits(const struct sim *s)
+{
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < s->node_count; i++) {
+		const struct broker *broker = s->nodes[i].broker;
+
+		for (unsigned shard = 0; broker && shard < broker->shard_count; shard++)
+			sum += sim_process_loop_waits(s->nodes[i].process, shard);
+	}
+	return sum;
+}
+
 struct mirror_counts sim_mirror_counts(const struct sim *s)
 {
 	struct mirror_counts sum = {0};

@@ -46,6 +46,8 @@ void sim_stop(struct sim *s, int32_t broker); /* SIGTERM: a clean shutdown begin
 /* Exit statuses other than 0 of programs that ended by themselves, and starts that failed. */
 unsigned sim_bad_ends(const struct sim *s);
 
+/* How often shards that run now have waited for a disk (DESIGN section 5: never). */
+unsigned sim_shard_waits(const struct sim *s);
 /* What the brokers that run now have mirrored and taken. */
 struct mirror_counts sim_mirror_counts(const struct sim *s);
 

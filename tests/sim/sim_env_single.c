@@ -198,6 +198,22 @@ static void read_ahead(struct env *env, struct env_read_ahead *read)
 	post(env, env->shard, &read->back);
 }
 
+static void task_run(struct env *here, struct env_message *message)
+{
+	struct env_task *task =
+		(struct env_task *)(void *)((char *)message - offsetof(struct env_task, back));
+
+	task->run(here, task);
+	task->done(task);
+}
+
+static void task_ask(struct env *env, struct env_task *task)
+{
+	task->home = env;
+	task->back.run = task_run;
+	post(env, env->shard, &task->back);
+}
+
 static const struct env_ops operations = {
 	.now_us = now_us,
 	.wall_ms = wall_ms,
@@ -223,6 +239,7 @@ static const struct env_ops operations = {
 	.path_remove = path_remove,
 	.flush = flush,
 	.read_ahead = read_ahead,
+	.task = task_ask,
 };
 
 /* ---- the loop ---- */

@@ -43,9 +43,14 @@ static bool is_over(struct env *env)
 static void wait_for_disk(struct env *env)
 {
 	struct sim_process *process = sim_process_here(env);
+	uint64_t us = sim_random_between(&process->world->random, WAIT_LEAST_US, WAIT_MOST_US);
 
-	sim_loop_spend(env,
-		       sim_random_between(&process->world->random, WAIT_LEAST_US, WAIT_MOST_US));
+	if (process->in_task) {
+		process->task_us += us * process->disk_slowness;
+		return;
+	}
+	process->loop_waits[env->shard] += sim_loop_of(env)->in_turn;
+	sim_loop_spend(env, us);
 }
 
 /* ---- files ---- */
@@ -175,12 +180,14 @@ int sim_path_remove(struct env *env, const char *path)
 
 /* ---- tickets ---- */
 
-/* A flush or a cold read under way. */
+/* A flush, a cold read or a task under way. */
 struct sim_ticket {
 	struct sim_event step;
 	struct sim_process *process;
-	struct env_flush *flush; /* one of the two */
+	struct env_flush *flush; /* one of the three */
 	struct env_read_ahead *read;
+	struct env_task *task;
+	bool has_run;            /* the task has, and its time is passing */
 	struct sim_flush *begun; /* once the disk has taken the flush up */
 	struct sim_ticket *prev, *next;
 };
@@ -212,6 +219,27 @@ static void read_answered(struct env *here, struct env_message *message)
 	sim_file_unref(here, file);
 }
 
+static void task_answered(struct env *here, struct env_message *message)
+{
+	struct env_task *task = SIM_CONTAINER(message, struct env_task, back);
+
+	(void)here;
+	task->done(task);
+}
+
+/* Between the rounds of loops, whose time it does not take. */
+static void task_run(struct sim_ticket *ticket)
+{
+	struct sim_process *process = ticket->process;
+
+	process->in_task = true;
+	process->task_us = 0;
+	ticket->task->run(ticket->task->home, ticket->task);
+	process->in_task = false;
+	ticket->has_run = true;
+	sim_event_start(process->world, &ticket->step, process->world->now_us + process->task_us);
+}
+
 static void ticket_step(struct sim_event *event)
 {
 	struct sim_ticket *ticket = SIM_CONTAINER(event, struct sim_ticket, step);
@@ -223,12 +251,18 @@ static void ticket_step(struct sim_event *event)
 				process->world->now_us + draw_delay_us(process));
 		return;
 	}
+	if (ticket->task && !ticket->has_run) {
+		task_run(ticket);
+		return;
+	}
 	DL_DELETE(process->tickets, ticket);
 	if (ticket->flush) {
 		ticket->flush->result = sim_disk_flush_end(ticket->begun);
 		sim_trace(process->world, "flushed", process->number, ticket->flush->home->shard,
 			  (uint64_t)-ticket->flush->result);
 		sim_loop_push(sim_loop_of(ticket->flush->home), &ticket->flush->back);
+	} else if (ticket->task) {
+		sim_loop_push(sim_loop_of(ticket->task->home), &ticket->task->back);
 	} else {
 		sim_disk_warm(ticket->read->file, ticket->read->position, ticket->read->size);
 		ticket->read->result = 0;
@@ -272,6 +306,16 @@ void sim_read_ahead(struct env *env, struct env_read_ahead *read)
 	ticket_new(env, draw_delay_us(sim_process_here(env)))->read = read;
 }
 
+/* In the order of asking, as the delay is the same for all. */
+void sim_task(struct env *env, struct env_task *task)
+{
+	if (is_over(env))
+		return;
+	task->home = env;
+	task->back.run = task_answered;
+	ticket_new(env, FLUSH_LEAST_US)->task = task;
+}
+
 void sim_files_cancel(struct sim_process *process)
 {
 	struct sim_ticket *ticket, *next;
@@ -280,7 +324,10 @@ void sim_files_cancel(struct sim_process *process)
 		sim_event_stop(process->world, &ticket->step);
 		if (ticket->begun)
 			sim_disk_flush_end(ticket->begun);
-		sim_disk_unref(ticket->flush ? ticket->flush->file : ticket->read->file);
+		if (ticket->task)
+			ticket->task->dropped(ticket->task->home, ticket->task);
+		else
+			sim_disk_unref(ticket->flush ? ticket->flush->file : ticket->read->file);
 		mem_free(ticket);
 	}
 	process->tickets = NULL;

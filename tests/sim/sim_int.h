@@ -109,12 +109,15 @@ struct sim_process {
 	struct sim_program program;
 	struct sim_loop *loops; /* of the running program, or of the one that is being freed */
 	struct sim_event exit;
-	struct env_socket *sockets;     /* every one of the program, utlist */
-	struct sim_listener *listeners; /* utlist */
-	struct sim_port *ports;         /* utlist */
-	struct sim_post *posts;         /* on their way between loops, utlist */
-	struct sim_ticket *tickets;     /* flushes and reads under way, utlist */
-	struct sim_lock *locks;         /* folders that it has locked */
+	struct env_socket *sockets;          /* every one of the program, utlist */
+	struct sim_listener *listeners;      /* utlist */
+	struct sim_port *ports;              /* utlist */
+	struct sim_post *posts;              /* on their way between loops, utlist */
+	struct sim_ticket *tickets;          /* flushes, reads and tasks under way, utlist */
+	bool in_task;                        /* what waits for the disk is a task's, not a loop's */
+	uint64_t task_us;                    /* that it has waited */
+	unsigned loop_waits[SIM_MOST_LOOPS]; /* for the disk, in a round of that loop */
+	struct sim_lock *locks;              /* folders that it has locked */
 };
 
 static inline struct sim_process *sim_process_here(struct env *env)
@@ -153,6 +156,7 @@ int sim_path_rename(struct env *env, const char *from, const char *to);
 int sim_path_remove(struct env *env, const char *path);
 void sim_flush(struct env *env, struct env_flush *flush);
 void sim_read_ahead(struct env *env, struct env_read_ahead *read);
+void sim_task(struct env *env, struct env_task *task);
 
 /* ---- the network ---- */
 

@@ -301,6 +301,7 @@ const struct env_ops sim_ops = {
 	.path_remove = sim_path_remove,
 	.flush = sim_flush,
 	.read_ahead = sim_read_ahead,
+	.task = sim_task,
 	.listen = sim_listen,
 	.accept = sim_accept,
 	.connect = sim_connect,

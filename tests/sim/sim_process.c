@@ -203,6 +203,7 @@ int sim_process_start(struct sim_process *process, const struct sim_program *pro
 	sim_net_close_now(process); /* a process has ended only when the kernel has closed all */
 	sim_say(process->world, "%s starts", process->name);
 	process->program = *program;
+	memset(process->loop_waits, 0, sizeof(process->loop_waits));
 	process->loops = mem_alloc(program->loops * sizeof(*process->loops));
 	for (unsigned i = 0; i < program->loops; i++)
 		sim_loop_init(&process->loops[i], process, i);
@@ -302,6 +303,11 @@ struct sim_process *sim_process_of(struct env *env)
 void sim_process_set_disk_slowness(struct sim_process *process, unsigned times)
 {
 	process->disk_slowness = times;
+}
+
+unsigned sim_process_loop_waits(const struct sim_process *process, unsigned shard)
+{
+	return process->loop_waits[shard];
 }
 
 void sim_process_shift_wall_clock(struct sim_process *process, int64_t shift_ms)

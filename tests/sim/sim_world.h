@@ -106,6 +106,8 @@ void sim_process_put_file(struct sim_process *process, const char *path, const v
 			  size_t size);
 /* Flushes and cold reads take `times` as long. */
 void sim_process_set_disk_slowness(struct sim_process *process, unsigned times);
+/* How often loop `shard` of this life has waited for the disk, the program's start left out. */
+unsigned sim_process_loop_waits(const struct sim_process *process, unsigned shard);
 void sim_process_shift_wall_clock(struct sim_process *process, int64_t shift_ms);
 
 /* ---- the network ---- */

@@ -63,6 +63,20 @@ struct env_read_ahead {
 	int result;
 };
 
+/* ---- tasks: work on files and folders that WAITS, for a loop that must not ---- */
+
+struct env_task {
+	/* On a helper, with the env of who asked: files, folders, clocks and log lines only. */
+	void (*run)(struct env *env, struct env_task *task);
+	void (*done)(struct env_task *task); /* on the loop that asked */
+	/* Instead of `done` when the process ends before it, whether it has run or not: the loops
+	 * run no more. For freeing what is the task's own. */
+	void (*dropped)(struct env *env, struct env_task *task);
+	struct env *home;                    /* as above */
+	struct env_message back;
+	struct env_task *prev, *next;
+};
+
 enum env_open_flags {
 	ENV_OPEN_READ = 0,     /* read only */
 	ENV_OPEN_WRITE = 1,    /* read and write */
@@ -154,6 +168,10 @@ struct env_ops {
 	 * cheaper for a hundred logs). */
 	void (*flush)(struct env *env, struct env_flush *flush);
 	void (*read_ahead)(struct env *env, struct env_read_ahead *read);
+
+	/* All tasks of the process, of whatever loop, run one after the other in the order in which
+	 * they were asked for. */
+	void (*task)(struct env *env, struct env_task *task);
 
 	/* TCP, never blocking, TCP_NODELAY always. A new socket watches nothing, except that a
 	 * listener watches ENV_READABLE and a connecting one ENV_WRITABLE. Events are level
@@ -358,6 +376,11 @@ static inline void env_flush(struct env *env, struct env_flush *flush)
 static inline void env_read_ahead(struct env *env, struct env_read_ahead *read)
 {
 	env->ops->read_ahead(env, read);
+}
+
+static inline void env_task(struct env *env, struct env_task *task)
+{
+	env->ops->task(env, task);
 }
 
 static inline int env_listen(struct env *env, const struct net_address *address,

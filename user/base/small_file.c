@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-static int write_and_sync(struct env *env, const char *path, const void *bytes, size_t size)
+static int write_file(struct env *env, const char *path, const void *bytes, size_t size, bool sync)
 {
 	/* env_file_write() only reads what it is given; struct iovec has no const. */
 	struct iovec piece = {(void *)(uintptr_t)bytes, size};
@@ -16,26 +16,38 @@ static int write_and_sync(struct env *env, const char *path, const void *bytes, 
 	if (rc < 0)
 		return rc;
 	rc = env_file_write(env, file, &piece, 1, 0);
-	if (rc == 0)
+	if (rc == 0 && sync)
 		rc = env_file_sync(env, file);
 	env_file_unref(env, file);
+	return rc;
+}
+
+static int replace(struct env *env, const char *folder, const char *name, const void *bytes,
+		   size_t size, bool sync)
+{
+	char *path = mem_format("%s/%s", folder, name);
+	char *temporary = mem_format("%s.tmp", path);
+	int rc = write_file(env, temporary, bytes, size, sync);
+
+	if (rc == 0)
+		rc = env_path_rename(env, temporary, path);
+	if (rc == 0 && sync)
+		rc = env_folder_sync(env, folder);
+	mem_free(temporary);
+	mem_free(path);
 	return rc;
 }
 
 int small_file_write(struct env *env, const char *folder, const char *name, const void *bytes,
 		     size_t size)
 {
-	char *path = mem_format("%s/%s", folder, name);
-	char *temporary = mem_format("%s.tmp", path);
-	int rc = write_and_sync(env, temporary, bytes, size);
+	return replace(env, folder, name, bytes, size, true);
+}
 
-	if (rc == 0)
-		rc = env_path_rename(env, temporary, path);
-	if (rc == 0)
-		rc = env_folder_sync(env, folder);
-	mem_free(temporary);
-	mem_free(path);
-	return rc;
+int small_file_write_unsynced(struct env *env, const char *folder, const char *name,
+			      const void *bytes, size_t size)
+{
+	return replace(env, folder, name, bytes, size, false);
 }
 
 static int read_all(struct env *env, struct env_file *file, size_t limit, struct buffer *ret_bytes)

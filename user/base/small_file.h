@@ -10,6 +10,11 @@
 int small_file_write(struct env *env, const char *folder, const char *name, const void *bytes,
 		     size_t size);
 
+/* The same without the fsyncs, where the caller makes the whole file system durable before anything
+ * rests on it; a power cut before that may leave rubbish under the name. */
+int small_file_write_unsynced(struct env *env, const char *folder, const char *name,
+			      const void *bytes, size_t size);
+
 /* Appends the whole file to ret_bytes. WAITS. Returns 0, -ENOENT, -EFBIG when it holds more than
  * limit bytes, or -errno. */
 int small_file_read(struct env *env, const char *path, size_t limit, struct buffer *ret_bytes);

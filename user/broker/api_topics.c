@@ -1,12 +1,16 @@
 /* CreateTopics and DeleteTopics, on the controller. Each topic is one atomic change; the answer
- * leaves when all of them are committed. */
+ * leaves when all of them are committed and this broker serves by them: its shards have opened the
+ * new logs. */
 #include "broker/active_controller.h"
 #include "broker/request.h"
+
+#include "base/container_of.h"
 
 struct topics_work {
 	struct request *request;
 	void *response;
 	int32_t pending;
+	struct applied_wait applied;
 };
 
 struct topic_proposal { /* what a commit has to know */
@@ -14,10 +18,20 @@ struct topic_proposal { /* what a commit has to know */
 	int16_t *error_code;
 };
 
+static void work_applied(struct applied_wait *wait)
+{
+	struct topics_work *work = container_of(wait, struct topics_work, applied);
+
+	request_reply(work->request, work->response);
+}
+
 static void work_done_one(struct topics_work *work)
 {
-	if (--work->pending == 0)
-		request_reply(work->request, work->response);
+	if (--work->pending > 0)
+		return;
+	work->applied.done = work_applied;
+	work->applied.offset = work->request->worker->image->offset;
+	control_await_applied(control_of(work->request), &work->applied);
 }
 
 static void topic_committed(struct proposal *proposal, enum kafka_error error)
@@ -182,7 +196,7 @@ void api_create_topics(struct request *request)
 	}
 	work = request_alloc(request, 1, sizeof(*work));
 	response = new_create_response(request);
-	*work = (struct topics_work){request, response, 1};
+	*work = (struct topics_work){.request = request, .response = response, .pending = 1};
 	for (int32_t i = 0; i < body->topics.count; i++)
 		create_one(control->active, work, &body->topics.items[i],
 			   &response->topics.items[i]);
@@ -261,7 +275,7 @@ void api_delete_topics(struct request *request)
 	}
 	work = request_alloc(request, 1, sizeof(*work));
 	response = new_delete_response(request);
-	*work = (struct topics_work){request, response, 1};
+	*work = (struct topics_work){.request = request, .response = response, .pending = 1};
 	for (int32_t i = 0; i < response->responses.count; i++)
 		delete_one(control->active, work, &response->responses.items[i]);
 	work_done_one(work);

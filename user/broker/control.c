@@ -25,6 +25,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <utlist.h>
 
 enum { CONTROL_TICK_US = 10000, MICROSECONDS = 1000 };
 
@@ -115,6 +116,28 @@ int64_t control_applied_offset(const struct control *control)
 	return offset;
 }
 
+/* All: whatever they wait for. */
+static void end_applied_waits(struct control *control, bool all)
+{
+	int64_t offset = all ? INT64_MAX : control_applied_offset(control);
+	struct applied_wait *wait, *next;
+
+	DL_FOREACH_SAFE(control->applied_waits, wait, next) {
+		if (wait->offset > offset)
+			continue;
+		DL_DELETE(control->applied_waits, wait);
+		wait->done(wait);
+	}
+}
+
+void control_await_applied(struct control *control, struct applied_wait *wait)
+{
+	if (wait->offset <= control_applied_offset(control))
+		wait->done(wait);
+	else
+		DL_APPEND(control->applied_waits, wait);
+}
+
 static void applied_arrive(struct env *here, struct env_message *message)
 {
 	struct image_message *m = (struct image_message *)message;
@@ -128,6 +151,7 @@ static void applied_arrive(struct env *here, struct env_message *message)
 		return;
 	registration_image_applied(control->registration);
 	steering_image_applied(control);
+	end_applied_waits(control, false);
 }
 
 void control_image_applied(struct broker *broker, struct env *from, int64_t offset)
@@ -362,6 +386,7 @@ void control_free(struct control *control)
 	flow_sharing_free(control->flow_sharing);
 	nodes_done(control);
 	quorum_close(control->quorum);
+	end_applied_waits(control, true);
 	control->worker.session_ended = NULL;
 	worker_done(&control->worker);
 	quorum_channel_free(control->quorum_channel);
@@ -398,18 +423,28 @@ static void closing_arrive_back(struct env *here, struct env_message *message)
 	control->active = NULL;
 	quorum_close(control->quorum);
 	control->quorum = NULL;
+	end_applied_waits(control, true);
 	if (control->exit_status == 0 && data_folder_write_clean(broker, control->worker.env) < 0)
 		control->exit_status = 1;
 	broker->ended(broker->context, control->exit_status);
 }
 
-static void closing_arrive(struct env *here, struct env_message *message)
+static void close_logs(struct env *here, struct env_message *message)
 {
 	struct closing_message *m = (struct closing_message *)message;
 
 	m->result = shard_close_logs(m->broker->shards[m->shard]);
 	m->message.run = closing_arrive_back;
 	env_post(here, m->broker->shard_count, &m->message);
+}
+
+static void closing_arrive(struct env *here, struct env_message *message)
+{
+	struct closing_message *m = (struct closing_message *)message;
+
+	(void)here;
+	m->message.run = close_logs;
+	shard_begin_to_close(m->broker->shards[m->shard], &m->message);
 }
 
 /* The controller has let us go (or there is nobody to ask): logs first, the clean mark last. */

@@ -46,7 +46,8 @@ struct control {
 	bool publish_posted; /* shards have not been told of the newest image */
 	struct env_message publish_message;
 	int64_t published_offset;
-	int64_t *applied_offsets; /* by shard */
+	int64_t *applied_offsets;           /* by shard */
+	struct applied_wait *applied_waits; /* utlist */
 	struct quorum_channel *quorum_channel;
 	struct env_timer tick;
 	bool is_stopping;
@@ -66,6 +67,16 @@ static inline bool control_leads(const struct control *control)
 void control_publish(struct control *control);
 /* What every shard has applied. */
 int64_t control_applied_offset(const struct control *control);
+
+struct applied_wait {
+	int64_t offset;
+	void (*done)(struct applied_wait *wait);
+	struct applied_wait *prev, *next;
+};
+
+/* Calls wait->done when every shard has applied wait->offset, at once if they have; or when this
+ * broker ends. */
+void control_await_applied(struct control *control, struct applied_wait *wait);
 /* The last part of a clean shutdown: closes the logs, marks the data folder clean, ends. */
 void control_close_logs(struct control *control);
 /* Ends the process with an error line. */

@@ -1,7 +1,11 @@
 /* Owns the replicas of a shard: opens, feeds with facts and closes them as images say.
  *
- * Invariant: after shard_apply(image) exactly the partitions are hosted that the image gives this
- * broker and whose slot is this shard's. */
+ *     shard_apply(image) --> coming --a helper opens the logs that it needs--> apply_image()
+ *          ^                                                                        |
+ *          +------------------- the newest image that has come meanwhile -----------+
+ *
+ * Invariant: once an image is applied, exactly the partitions are hosted that it gives this broker
+ * and whose slot is this shard's. Until then all is served by the image before it. */
 #include "broker/shard.h"
 
 #include "base/mem.h"
@@ -10,6 +14,7 @@
 #include "broker/fetcher.h"
 #include "broker/isr_channel.h"
 #include "broker/mirror.h"
+#include "broker/openings.h"
 #include "broker/recovery.h"
 #include "broker/slot_listener.h"
 
@@ -59,8 +64,9 @@ static void hosted_appended(void *context, struct replica *replica,
 	mirror_appended(context, section, end_offset);
 }
 
-/* Opens its log and makes its replica. Returns 0 or -errno. */
-static int hosted_start(struct hosted *hosted, const char *topic, bool is_clean)
+/* Makes the replica of a log that has been opened. */
+static void hosted_begin(struct hosted *hosted, const char *topic, struct plog *log,
+			 const struct plog_opening *opening)
 {
 	struct shard *shard = hosted->shard;
 	struct replica_callbacks callbacks = {
@@ -70,38 +76,49 @@ static int hosted_start(struct hosted *hosted, const char *topic, bool is_clean)
 		.durable_moved = hosted_durable_moved,
 		.appended = hosted_appended,
 	};
+
+	hosted->is_corrupt = opening->corrupt;
+	hosted->replica = replica_new(shard->worker.env, &shard->replica_options, &callbacks, topic,
+				      hosted->key.topic_id, hosted->key.partition, log);
+}
+
+/* After damage: opens its log here and now, which WAITS. Returns 0 or -errno. */
+static int hosted_start(struct hosted *hosted, const char *topic, bool is_clean)
+{
+	struct shard *shard = hosted->shard;
 	struct plog_opening opening;
 	struct plog *log;
 	int rc = plog_open(shard->worker.env, hosted->folder, hosted->key.topic_id,
 			   &shard->plog_options, is_clean, &opening, &log);
 
-	if (rc < 0) {
+	if (rc < 0)
 		control_storage_failed(shard->worker.broker, shard->worker.env, topic,
 				       hosted->key.partition, rc);
-		return rc;
-	}
-	hosted->is_corrupt = opening.corrupt;
-	hosted->replica = replica_new(shard->worker.env, &shard->replica_options, &callbacks, topic,
-				      hosted->key.topic_id, hosted->key.partition, log);
-	return 0;
+	else
+		hosted_begin(hosted, topic, log, &opening);
+	return rc;
 }
 
+/* Its log is among those that were opened for this image. */
 static struct hosted *hosted_open(struct shard *shard, const struct image_topic *topic,
 				  int32_t partition)
 {
-	struct broker *broker = shard->worker.broker;
-	struct hosted *hosted = mem_alloc(sizeof(*hosted));
+	struct hosted_key key = {topic->id, partition};
+	struct hosted *hosted;
+	struct plog_opening opening;
+	struct plog *log;
+	int rc = openings_take(shard->openings, &key, &opening, &log);
 
-	hosted->shard = shard;
-	hosted->key = (struct hosted_key){topic->id, partition};
-	hosted->folder = data_folder_partition(broker, topic->name, partition);
-	/* Recovery has been over every log before the loops ran: clean, unless found corrupt. */
-	if (hosted_start(hosted, topic->name, !recovery_is_corrupt(broker->recovery, topic->id)) <
-	    0) {
-		mem_free(hosted->folder);
-		mem_free(hosted);
+	if (rc < 0) {
+		control_storage_failed(shard->worker.broker, shard->worker.env, topic->name,
+				       partition, rc);
 		return NULL;
 	}
+	hosted = mem_alloc(sizeof(*hosted));
+	hosted->shard = shard;
+	hosted->key = key;
+	hosted->folder = data_folder_partition(shard->worker.broker, topic->name, partition);
+	hosted_begin(hosted, topic->name, log, &opening);
 	HASH_ADD(hh, shard->hosted, key, sizeof(hosted->key), hosted);
 	return hosted;
 }
@@ -158,8 +175,9 @@ static void hosted_close(struct hosted *hosted, bool destroy)
 	log = replica_free(hosted->replica);
 	plog_close(log);
 	if (destroy)
-		plog_destroy(shard->worker.env, hosted->folder, hosted->key.topic_id);
-	mem_free(hosted->folder);
+		openings_destroy(shard, hosted->key.topic_id, hosted->folder);
+	else
+		mem_free(hosted->folder);
 	mem_free(hosted);
 }
 
@@ -197,6 +215,8 @@ static void apply_topic(struct shard *shard, const struct image *image,
 	}
 }
 
+static void openings_are_done(struct shard *shard);
+
 static bool same_brokers(const struct image *a, const struct image *b)
 {
 	return a->broker_count == b->broker_count &&
@@ -214,7 +234,34 @@ static void drop_topic(struct shard *shard, const struct image_topic *topic)
 	}
 }
 
-void shard_apply(struct shard *shard, struct image *image)
+/* The logs that this image needs and that are not open yet. */
+static struct openings *plan_openings(struct shard *shard, const struct image *image)
+{
+	const struct broker *broker = shard->worker.broker;
+	struct openings *openings = openings_new(shard, openings_are_done);
+
+	for (int32_t t = 0; t < image->topic_count; t++) {
+		const struct image_topic *topic = image->topics[t];
+
+		if (topic == image_find_topic_by_id(shard->worker.image, topic->id))
+			continue;
+		for (int32_t i = 0; i < topic->partition_count; i++) {
+			struct hosted_key key = {topic->id, topic->partitions[i]->id};
+
+			if (!is_mine(shard, topic->partitions[i]) ||
+			    shard_find(shard, key.topic_id, key.partition))
+				continue;
+			/* Recovery has been over every log before the loops ran: clean, unless
+			 * found corrupt. */
+			openings_add(openings, &key,
+				     data_folder_partition(broker, topic->name, key.partition),
+				     !recovery_is_corrupt(broker->recovery, topic->id));
+		}
+	}
+	return openings;
+}
+
+static void apply_topics(struct shard *shard, const struct image *image)
 {
 	const struct image *old = shard->worker.image;
 	/* A leader's view of who is eligible (R12, R30) changes with brokers, not with topics. */
@@ -229,6 +276,11 @@ void shard_apply(struct shard *shard, struct image *image)
 		if (all || topic != image_find_topic_by_id(old, topic->id))
 			apply_topic(shard, image, topic);
 	}
+}
+
+static void apply_image(struct shard *shard, struct image *image)
+{
+	apply_topics(shard, image);
 	mirror_apply(shard, image);
 	fetchers_apply(shard, image);
 	slot_listeners_apply(shard, image);
@@ -237,4 +289,58 @@ void shard_apply(struct shard *shard, struct image *image)
 	if (image_broker_is_live(image, shard->worker.broker->identity.node_id))
 		shard_begin_to_accept(shard);
 	control_image_applied(shard->worker.broker, shard->worker.env, image->offset);
+}
+
+static void openings_are_done(struct shard *shard)
+{
+	struct image *image = shard->coming, *next = shard->next_image;
+
+	if (shard->is_closing)
+		image_unref(image);
+	else
+		apply_image(shard, image);
+	openings_free(shard->openings);
+	shard->openings = NULL;
+	shard->coming = shard->next_image = NULL;
+	if (next)
+		shard_apply(shard, next);
+	if (shard->closing)
+		shard->closing->run(shard->worker.env, shard->closing);
+}
+
+void shard_apply(struct shard *shard, struct image *image)
+{
+	if (shard->is_closing) {
+		image_unref(image);
+		return;
+	}
+	if (shard->coming) { /* images may be skipped */
+		image_unref(shard->next_image);
+		shard->next_image = image;
+		return;
+	}
+	shard->coming = image;
+	shard->openings = plan_openings(shard, image);
+	if (openings_count(shard->openings) == 0)
+		openings_are_done(shard);
+	else
+		openings_start(shard->openings);
+}
+
+void shard_begin_to_close(struct shard *shard, struct env_message *message)
+{
+	shard->is_closing = true;
+	if (shard->openings)
+		shard->closing = message;
+	else
+		message->run(shard->worker.env, message);
+}
+
+void shard_forget_coming(struct shard *shard)
+{
+	openings_free(shard->openings);
+	image_unref(shard->coming);
+	image_unref(shard->next_image);
+	shard->openings = NULL;
+	shard->coming = shard->next_image = NULL;
 }

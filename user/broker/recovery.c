@@ -152,7 +152,7 @@ static void recover_log(struct recovering *r, const char *name, int32_t partitio
 		mem_free(folder);
 		return;
 	}
-	rc = plog_recover(r->env, folder, topic_id, r->options, &opening, &log);
+	rc = plog_open_unsynced(r->env, folder, topic_id, r->options, false, &opening, &log);
 	if (rc < 0) {
 		env_log(r->env, LOG_ERROR, "%s: cannot be recovered: %s", folder, strerror(-rc));
 		r->result = rc;
@@ -195,7 +195,7 @@ static int settle_logs(struct recovering *r)
 	int rc = r->log_count ? env_file_system_sync(r->env, r->settings->log_dirs) : 0;
 
 	for (size_t i = 0; rc == 0 && i < r->log_count; i++)
-		rc = plog_is_corrupt(r->logs[i]) ? 0 : plog_recovered(r->logs[i]);
+		rc = plog_is_corrupt(r->logs[i]) ? 0 : plog_synced(r->logs[i]);
 	return rc == 0 && r->log_count ? env_file_system_sync(r->env, r->settings->log_dirs) : rc;
 }
 

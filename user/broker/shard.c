@@ -177,6 +177,7 @@ void shard_stop(struct shard *shard)
 
 	if (!shard)
 		return;
+	shard_forget_coming(shard);
 	slot_listeners_done(shard);
 	fetchers_done(shard);
 	mirror_close(shard);

@@ -9,6 +9,7 @@
 #include <uthash.h>
 
 struct fetcher;
+struct openings;
 struct flow;
 struct forward;
 struct mirror;
@@ -41,6 +42,11 @@ struct shard {
 	struct worker worker;
 	unsigned number;
 	struct hosted *hosted;       /* uthash */
+	struct image *coming;        /* the next image, while its logs are being opened; or NULL */
+	struct image *next_image;    /* the newest that has come since; or NULL */
+	struct openings *openings;   /* those logs */
+	bool is_closing;             /* no image is applied any more */
+	struct env_message *closing; /* to be run when the logs have been opened; or NULL */
 	struct slot_listener *slots; /* one for each slot of this shard, utlist */
 	struct forward *forwards;    /* connections to slots held elsewhere, utlist */
 	struct flow *flows;          /* all connections to slots, utlist */
@@ -70,8 +76,14 @@ void shard_stop(struct shard *shard);
 void shard_free(struct shard *shard);
 
 /* On the shard's loop: the next image, whose reference is taken over (S8: the control thread is
- * told when it has been applied, by control_image_applied()). */
+ * told when it has been applied, by control_image_applied()). The logs that it needs are opened
+ * first, elsewhere; of the images that come meanwhile the newest is applied next. */
 void shard_apply(struct shard *shard, struct image *image);
+/* No image is applied from now on. Runs the message, here or once the logs have been opened that
+ * were being opened: the time for shard_close_logs(). */
+void shard_begin_to_close(struct shard *shard, struct env_message *message);
+/* An abrupt end: what is being opened is dropped. */
+void shard_forget_coming(struct shard *shard);
 
 /* On the shard's loop. NULL when it does not host it. */
 struct hosted *shard_find(struct shard *shard, struct uuid topic_id, int32_t partition);

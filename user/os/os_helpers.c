@@ -1,5 +1,5 @@
 /* Owns the life of helper threads: they are few, they wait for disks, and they run nothing but what
- * os_flush.c and os_read_ahead.c give them. */
+ * os_flush.c, os_read_ahead.c and os_task.c give them. */
 #include "os/os_int.h"
 
 #include "base/mem.h"

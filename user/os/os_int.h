@@ -133,7 +133,7 @@ void os_folder_unlock_all(struct os_process *process);
 int os_path_rename(struct env *env, const char *from, const char *to);
 int os_path_remove(struct env *env, const char *path);
 
-/* ---- helpers (os_helpers.c), flush (os_flush.c), read-ahead (os_read_ahead.c) ---- */
+/* ---- helpers (os_helpers.c), flush (os_flush.c), read-ahead (os_read_ahead.c), tasks ---- */
 
 /* A lock, its condition and the threads that wait on it. */
 struct os_helpers {
@@ -186,6 +186,17 @@ void os_read_ahead_init(struct os_read_ahead *reads);
 int os_read_ahead_start(struct os_read_ahead *reads, unsigned count);
 void os_read_ahead_done(struct os_read_ahead *reads);
 void os_read_ahead_ask(struct env *env, struct env_read_ahead *read);
+
+struct os_tasks { /* os_task.c */
+	struct os_helpers helpers;   /* one; its lock guards the rest */
+	struct env_task *asked;      /* not begun, utlist */
+	struct env_task *unanswered; /* begun, utlist */
+};
+
+void os_tasks_init(struct os_tasks *tasks);
+int os_tasks_start(struct os_tasks *tasks);
+void os_tasks_done(struct os_tasks *tasks);
+void os_task_ask(struct env *env, struct env_task *task);
 
 /* ---- sockets (os_socket.c, os_listen.c, os_datagrams.c) ---- */
 
@@ -272,6 +283,7 @@ struct os_process {
 	uint64_t data_device; /* st_dev of the data folder; 0 = none */
 	struct os_flush flush;
 	struct os_read_ahead reads;
+	struct os_tasks tasks;
 	pthread_mutex_t folder_locks_lock;
 	struct os_folder_lock *folder_locks;
 };

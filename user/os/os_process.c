@@ -42,6 +42,7 @@ static const struct env_ops os_ops = {
 	.path_remove = os_path_remove,
 	.flush = os_flush_ask,
 	.read_ahead = os_read_ahead_ask,
+	.task = os_task_ask,
 	.listen = os_listen,
 	.accept = os_accept,
 	.connect = os_connect,
@@ -131,6 +132,7 @@ static struct os_process *process_new(const struct os_options *options, unsigned
 	pthread_mutex_init(&process->folder_locks_lock, NULL);
 	os_flush_init(&process->flush);
 	os_read_ahead_init(&process->reads);
+	os_tasks_init(&process->tasks);
 	for (unsigned i = 0; i < loops; i++) {
 		process->loops[i].epoll_fd = process->loops[i].wake_fd = -1;
 		process->loops[i].env = (struct env){.ops = &os_ops, .log = process->options.log};
@@ -169,6 +171,8 @@ int os_process_new(const struct os_options *options, unsigned loops,
 		rc = os_flush_start(&process->flush, &process->options);
 	if (rc == 0)
 		rc = os_read_ahead_start(&process->reads, process->options.read_helpers);
+	if (rc == 0)
+		rc = os_tasks_start(&process->tasks);
 	if (rc < 0)
 		goto fail;
 	*ret_process = process;
@@ -184,6 +188,7 @@ void os_process_free(struct os_process *process)
 		return;
 	os_flush_done(&process->flush);
 	os_read_ahead_done(&process->reads);
+	os_tasks_done(&process->tasks);
 	for (unsigned i = 0; i < process->loop_count; i++)
 		os_loop_done(&process->loops[i]);
 	if (process->signal_fd >= 0)

@@ -95,11 +95,12 @@ static int read_topic_id(struct env *env, const char *folder, struct uuid *ret_i
 	return rc;
 }
 
-static int write_topic_id(struct env *env, const char *folder, struct uuid topic_id)
+static int write_topic_id(struct env *env, const char *folder, struct uuid topic_id, bool sync)
 {
 	char id[UUID_TEXT_BYTES];
 	char *text = mem_format("version: 0\ntopic_id: %s\n", uuid_format(topic_id, id));
-	int rc = small_file_write(env, folder, METADATA_NAME, text, strlen(text));
+	int rc = sync ? small_file_write(env, folder, METADATA_NAME, text, strlen(text))
+		      : small_file_write_unsynced(env, folder, METADATA_NAME, text, strlen(text));
 
 	mem_free(text);
 	return rc;
@@ -147,16 +148,17 @@ static int count_logs(struct env *env, const char *folder)
 	return rc < 0 ? rc : count;
 }
 
-static int create_folder(struct env *env, const char *folder, struct uuid topic_id)
+static int create_folder(struct env *env, const char *folder, struct uuid topic_id, bool sync)
 {
 	int rc = env_folder_create(env, folder);
 
 	if (rc == 0)
-		rc = write_topic_id(env, folder, topic_id);
-	return rc == 0 ? sync_parent(env, folder) : rc;
+		rc = write_topic_id(env, folder, topic_id, sync);
+	return rc == 0 && sync ? sync_parent(env, folder) : rc;
 }
 
-int plog_claim_folder(struct env *env, const char *folder, struct uuid topic_id, bool *ret_created)
+int plog_claim_folder(struct env *env, const char *folder, struct uuid topic_id, bool sync,
+		      bool *ret_created)
 {
 	char id[UUID_TEXT_BYTES];
 	struct uuid found;
@@ -175,7 +177,7 @@ int plog_claim_folder(struct env *env, const char *folder, struct uuid topic_id,
 	else if (rc == -ENOENT)
 		rc = 0; /* new, or a crash came before its first file */
 	if (rc == 0)
-		rc = create_folder(env, folder, topic_id);
+		rc = create_folder(env, folder, topic_id, sync);
 	if (rc == 0)
 		*ret_created = true;
 	return rc;

@@ -48,6 +48,7 @@ struct plog_opening {
 			     * for plog_read() below corrupt_offset only; appends give -EROFS until
 			     * plog_accept_loss() or plog_reset() */
 	int64_t corrupt_offset;
+	bool unsettled;     /* by plog_open_unsynced() only: it is not as durable as it should be */
 };
 
 /* Opens, creating when missing, the log in `folder`. `clean`: the last run ended by a clean
@@ -59,14 +60,13 @@ int plog_open(struct env *env, const char *folder, struct uuid topic_id,
 	      const struct plog_options *options, bool clean, struct plog_opening *ret_opening,
 	      struct plog **ret_log);
 
-/* As plog_open() after an unclean start, for many logs: nothing is fsynced yet. The caller makes
- * the file system durable once for all (env_file_system_sync()), then calls plog_recovered() for
- * each that is not corrupt, which notes it in the recovery point, and makes it durable once more.
- * WAITS. */
-int plog_recover(struct env *env, const char *folder, struct uuid topic_id,
-		 const struct plog_options *options, struct plog_opening *ret_opening,
-		 struct plog **ret_log);
-int plog_recovered(struct plog *log);
+/* As plog_open(), for many logs: nothing is fsynced yet. The caller makes the file system durable
+ * once for all (env_file_system_sync()), then calls plog_synced() for each that is unsettled, which
+ * notes it in the recovery point, and makes the file system durable once more. WAITS. */
+int plog_open_unsynced(struct env *env, const char *folder, struct uuid topic_id,
+		       const struct plog_options *options, bool clean,
+		       struct plog_opening *ret_opening, struct plog **ret_log);
+int plog_synced(struct plog *log);
 
 /* Drops the object; files stay as they are. For a clean shutdown call plog_close_clean() instead,
  * which flushes (WAITS) and writes snapshot, epochs and recovery point first; unless it returns 0

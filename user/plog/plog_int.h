@@ -143,7 +143,8 @@ int plog_list(struct env *env, const char *folder, const char *suffix, struct pl
 void plog_names_done(struct plog_names *names);
 int plog_remove_at(struct env *env, const char *folder, int64_t offset, const char *suffix);
 /* Makes `folder` this topic's: creates it, or sets another topic's aside. WAITS. */
-int plog_claim_folder(struct env *env, const char *folder, struct uuid topic_id, bool *ret_created);
+int plog_claim_folder(struct env *env, const char *folder, struct uuid topic_id, bool sync,
+		      bool *ret_created);
 /* R45: keeps what lies behind the last segment's good bytes as .cut and sets later segments aside.
  * WAITS; what it changes is durable afterwards. */
 int plog_cut_rest(struct plog *log, int64_t *ret_cut_bytes);

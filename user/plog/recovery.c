@@ -33,7 +33,7 @@ struct opening {
 	int64_t epochs_to;    /* what point.epochs_crc covers */
 	int64_t scanned_from; /* base of the first segment that was scanned; INT64_MAX: none */
 	bool clean;
-	bool is_batch; /* one of many logs: plog_recover() */
+	bool unsynced; /* plog_open_unsynced() */
 	bool point_known;
 	bool bad; /* a bad batch or a hole right behind the last segment loaded */
 };
@@ -418,16 +418,17 @@ static int open_log(struct opening *o, struct plog_opening *ret)
 		return 0;
 	if (!o->clean && log->options.flush_ack)
 		rc = plog_write_again(log, o->point_known ? o->point.offset : 0);
-	return rc < 0 || o->is_batch ? rc : plog_settle(log);
+	ret->unsettled = o->unsynced;
+	return rc < 0 || o->unsynced ? rc : plog_settle(log);
 }
 
 static int open_folder(struct env *env, const char *folder, struct uuid topic_id,
-		       const struct plog_options *options, bool clean, bool is_batch,
+		       const struct plog_options *options, bool clean, bool unsynced,
 		       struct plog_opening *ret_opening, struct plog **ret_log)
 {
 	struct plog *log = mem_alloc(sizeof(*log));
 	struct opening o = {
-		.log = log, .clean = clean, .is_batch = is_batch, .scanned_from = INT64_MAX};
+		.log = log, .clean = clean, .unsynced = unsynced, .scanned_from = INT64_MAX};
 	struct plog_opening found = {0};
 	int rc;
 
@@ -436,7 +437,7 @@ static int open_folder(struct env *env, const char *folder, struct uuid topic_id
 	log->topic_id = topic_id;
 	log->options = *options;
 	producer_state_init(&log->producers, options->producer_expiry_ms);
-	rc = plog_claim_folder(env, folder, topic_id, &found.created);
+	rc = plog_claim_folder(env, folder, topic_id, !unsynced, &found.created);
 	if (rc == 0)
 		rc = open_log(&o, &found);
 	plog_names_done(&o.bases);
@@ -456,9 +457,9 @@ int plog_open(struct env *env, const char *folder, struct uuid topic_id,
 	return open_folder(env, folder, topic_id, options, clean, false, ret_opening, ret_log);
 }
 
-int plog_recover(struct env *env, const char *folder, struct uuid topic_id,
-		 const struct plog_options *options, struct plog_opening *ret_opening,
-		 struct plog **ret_log)
+int plog_open_unsynced(struct env *env, const char *folder, struct uuid topic_id,
+		       const struct plog_options *options, bool clean,
+		       struct plog_opening *ret_opening, struct plog **ret_log)
 {
-	return open_folder(env, folder, topic_id, options, false, true, ret_opening, ret_log);
+	return open_folder(env, folder, topic_id, options, clean, true, ret_opening, ret_log);
 }

@@ -71,7 +71,7 @@ static int sync_segments(struct plog *log)
 	return rc;
 }
 
-int plog_recovered(struct plog *log)
+int plog_synced(struct plog *log)
 {
 	for (size_t i = 0; i < log->segment_count; i++) {
 		log->segments[i]->unflushed_from = SEGMENT_FLUSHED;
@@ -93,7 +93,7 @@ int plog_settle(struct plog *log)
 	if (rc == 0)
 		rc = env_folder_sync(log->env, log->folder);
 	if (rc == 0)
-		rc = plog_recovered(log);
+		rc = plog_synced(log);
 	if (rc == 0)
 		rc = env_file_sync(log->env, log->point_file.file);
 	/* Its name, too: a torn tail without a known point counts as corrupt. */

@@ -313,6 +313,89 @@ static void a_log_line_is_one_line_with_time_and_level(void **state)
 	close(ends[1]);
 }
 
+/* ---- tasks ---- */
+
+struct noting_task {
+	struct env_task task;
+	pthread_t ran_on, answered_on;
+	int number, *last; /* the number of the one that ran before */
+	bool in_order, is_done;
+	int drops;
+};
+
+static void task_noted(struct env *env, struct env_task *task)
+{
+	struct noting_task *t = OS_CONTAINER(task, struct noting_task, task);
+
+	(void)env;
+	t->ran_on = pthread_self();
+	t->in_order = *t->last == t->number - 1;
+	*t->last = t->number;
+}
+
+static void task_is_done(struct env_task *task)
+{
+	struct noting_task *t = OS_CONTAINER(task, struct noting_task, task);
+
+	t->answered_on = pthread_self();
+	t->is_done = true;
+}
+
+static void task_is_dropped(struct env *env, struct env_task *task)
+{
+	(void)env;
+	OS_CONTAINER(task, struct noting_task, task)->drops++;
+}
+
+/* Some have run by then, and some perhaps not: nobody is answered any more. */
+static void tasks_are_dropped_once_when_the_process_ends(void **state)
+{
+	enum { TASKS = 50 };
+	struct os_process *process = process_of((struct os_options){0});
+	struct noting_task tasks[TASKS];
+	int last = 0;
+
+	(void)state;
+	for (int i = 0; i < TASKS; i++) {
+		tasks[i] = (struct noting_task){
+			.task = {.run = task_noted,
+				 .done = task_is_done,
+				 .dropped = task_is_dropped},
+			.number = i + 1,
+			.last = &last,
+		};
+		env_task(os_process_env(process, 0), &tasks[i].task);
+	}
+	TURN_UNTIL(process, tasks[0].is_done);
+	os_process_free(process);
+	for (int i = 0; i < TASKS; i++)
+		assert_int_equal(tasks[i].drops, tasks[i].is_done ? 0 : 1);
+}
+
+static void tasks_run_on_a_helper_in_the_order_of_asking(void **state)
+{
+	enum { TASKS = 50 };
+	struct os_process *process = process_of((struct os_options){0});
+	struct noting_task tasks[TASKS];
+	int last = 0;
+
+	(void)state;
+	for (int i = 0; i < TASKS; i++) {
+		tasks[i] = (struct noting_task){.task = {.run = task_noted, .done = task_is_done},
+						.number = i + 1,
+						.last = &last};
+		env_task(os_process_env(process, 0), &tasks[i].task);
+		assert_false(tasks[i].is_done); /* never from within */
+	}
+	TURN_UNTIL(process, tasks[TASKS - 1].is_done);
+	for (int i = 0; i < TASKS; i++) {
+		assert_true(tasks[i].is_done && tasks[i].in_order);
+		assert_true(pthread_equal(tasks[i].answered_on, pthread_self()));
+		assert_false(pthread_equal(tasks[i].ran_on, pthread_self()));
+	}
+	os_process_free(process);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +407,8 @@ int main(void)
 		cmocka_unit_test(sigterm_reaches_the_control_loop),
 		cmocka_unit_test(the_clock_is_the_boot_clock),
 		cmocka_unit_test(a_log_line_is_one_line_with_time_and_level),
+		cmocka_unit_test(tasks_run_on_a_helper_in_the_order_of_asking),
+		cmocka_unit_test(tasks_are_dropped_once_when_the_process_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
