@@ -470,10 +470,9 @@ static void run_rounds(struct run *run, const struct options *o)
 	report_rate("median", (rates[(o->rounds - 1) / 2] + rates[o->rounds / 2]) / 2, o);
 }
 
-/* For "start to first acknowledged record": tries until one is acknowledged. */
-static void run_once(struct run *run)
+/* Tries until one request is acknowledged. */
+static void run_lane_once(struct lane *lane)
 {
-	struct lane *lane = &run->lanes[0];
 	double give_up_s = now_s() + 60;
 
 	while (now_s() < give_up_s) {
@@ -493,6 +492,13 @@ static void run_once(struct run *run)
 	fail(lane->leader, "acknowledged nothing");
 }
 
+/* For "start to first acknowledged record", and before rounds that a new topic is to bear. */
+static void run_once(struct run *run, const struct options *o)
+{
+	for (int i = 0; i < o->connections; i++)
+		run_lane_once(&run->lanes[i]);
+}
+
 /* ---- the command line ---- */
 
 static const char usage_text[] =
@@ -504,7 +510,7 @@ static const char usage_text[] =
 	"  -B  no Metadata: everything goes to HOST:PORT (tests/bench/bare)\n"
 	"  -l  one request at a time: prints p50 and p99\n"
 	"  -f  at a fixed rate, over all connections: prints p50 and p99\n"
-	"  -1  tries until one request is acknowledged\n";
+	"  -1  tries until each connection's one request is acknowledged\n";
 
 static int number(const char *text, int least, int most)
 {
@@ -615,14 +621,16 @@ int main(int argc, char **argv)
 		fputs(usage_text, stderr);
 		return 2;
 	}
+	if (o.alone)
+		o.connections = 1;
 	if (o.alone || o.once)
-		o.connections = o.in_flight = 1;
+		o.in_flight = 1;
 	run = mem_alloc(sizeof(*run));
 	prepare(run, &o);
 	if (!o.bare)
 		find_leaders(run, &o);
 	if (o.once)
-		run_once(run);
+		run_once(run, &o);
 	else
 		run_rounds(run, &o);
 	run_free(run);

@@ -1,10 +1,12 @@
 /* CreateTopics and DeleteTopics, on the controller. Each topic is one atomic change; the answer
- * leaves when all of them are committed and this broker serves by them: its shards have opened the
- * new logs. */
+ * leaves when all of them are committed and this broker's shards have opened the new logs, or do
+ * not manage to because the disk takes long. */
 #include "broker/active_controller.h"
 #include "broker/request.h"
 
 #include "base/container_of.h"
+
+enum { APPLIED_MOST_US = 1000 * 1000 };
 
 struct topics_work {
 	struct request *request;
@@ -31,6 +33,7 @@ static void work_done_one(struct topics_work *work)
 		return;
 	work->applied.done = work_applied;
 	work->applied.offset = work->request->worker->image->offset;
+	work->applied.until_us = env_now_us(work->request->worker->env) + APPLIED_MOST_US;
 	control_await_applied(control_of(work->request), &work->applied);
 }
 

@@ -120,10 +120,11 @@ int64_t control_applied_offset(const struct control *control)
 static void end_applied_waits(struct control *control, bool all)
 {
 	int64_t offset = all ? INT64_MAX : control_applied_offset(control);
+	uint64_t now_us = env_now_us(control->worker.env);
 	struct applied_wait *wait, *next;
 
 	DL_FOREACH_SAFE(control->applied_waits, wait, next) {
-		if (wait->offset > offset)
+		if (wait->offset > offset && now_us < wait->until_us)
 			continue;
 		DL_DELETE(control->applied_waits, wait);
 		wait->done(wait);
@@ -299,6 +300,7 @@ static void control_tick(struct env_timer *timer)
 		node_seek_evidence(leader);
 	if (control->active)
 		active_controller_tick(control->active);
+	end_applied_waits(control, false);
 	env_timer_after(env, timer, CONTROL_TICK_US);
 }
 

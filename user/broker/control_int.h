@@ -70,12 +70,13 @@ int64_t control_applied_offset(const struct control *control);
 
 struct applied_wait {
 	int64_t offset;
+	uint64_t until_us;
 	void (*done)(struct applied_wait *wait);
 	struct applied_wait *prev, *next;
 };
 
-/* Calls wait->done when every shard has applied wait->offset, at once if they have; or when this
- * broker ends. */
+/* Calls wait->done when every shard has applied wait->offset, at once if they have; or when
+ * wait->until_us is past, or this broker ends. */
 void control_await_applied(struct control *control, struct applied_wait *wait);
 /* The last part of a clean shutdown: closes the logs, marks the data folder clean, ends. */
 void control_close_logs(struct control *control);
