@@ -192,7 +192,11 @@ static void metadata_answers_a_topic_once_however_often_it_is_asked_for(void **s
 	request.topics.items = topics;
 	request.topics.count = TIMES;
 	request.allow_auto_topic_creation = false;
-	ask(a, &wire_metadata, 9, &request, &response);
+	for (int i = 0; i < 1000; i++) { /* a busy disk may take long to make so many logs */
+		ask(a, &wire_metadata, 9, &request, &response);
+		if (response.topics.count == 3)
+			break;
+	}
 	assert_int_equal(response.topics.count, 3);
 	assert_int_equal(response.topics.items[1].partitions.count, PARTITIONS);
 	assert_int_equal(response.topics.items[2].error_code, KAFKA_UNKNOWN_TOPIC_OR_PARTITION);
